@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -45,6 +47,19 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
 
 def test_the_version() -> None:
     assert said("--version") == (0, f"handlens {handlens.__version__}\n")
+
+
+def test_help_has_no_lines_broken_by_hand() -> None:
+    """A terminal breaks the lines of a paragraph; the first one is joined anyway."""
+    commands, seen = [typer.main.get_command(app)], 0
+    while commands:
+        command = commands.pop()
+        commands += getattr(command, "commands", {}).values()
+        texts = inspect.cleandoc(command.help or "").split("\n\n")[1:]
+        texts += [getattr(option, "help", None) or "" for option in command.params]
+        assert [text for text in texts if "\n" in text] == []
+        seen += 1
+    assert seen > 10
 
 
 def test_python_m_handlens_is_the_same() -> None:

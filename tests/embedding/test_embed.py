@@ -38,8 +38,9 @@ from handlens.embedding import (
     ray_engine,
     stage,
 )
-from handlens.embedding.attempts import Attempts
-from handlens.embedding.work import EngineJob
+from handlens.embedding import progress as progress_of
+from handlens.embedding.attempts import Attempts, UnitPart
+from handlens.embedding.work import EngineJob, UnitDone
 from handlens.errors import BackboneError, Cancelled, CollectionError, ShardError, WeightsError
 from handlens.scale import ShardSet
 from handlens.scale.manifest import done_file, read_manifest
@@ -348,6 +349,56 @@ def test_two_processes_at_one_unit_keep_each_photo_once(tmp_path, here, small, m
     assert paths_of(tmp_path / "out") == paths
 
 
+def test_how_far_units_are_is_noted_as_they_are_done(tmp_path, here, monkeypatch):
+    """An archive of four photos, one at a time; the second attempt goes on after the two that are committed."""
+    monkeypatch.setattr(stage, "A_SHARD", 2)
+    monkeypatch.setattr(stage, "BATCH", 1)
+    write_tar(tmp_path / "a.tar", {f"{i}.jpg": jpeg(i) for i in range(4)})
+    size = (tmp_path / "a.tar").stat().st_size
+    noted, write = [], stage.write_shard
+    real = stage.Attempts.at
+    monkeypatch.setattr(stage.Attempts, "at", lambda self, part: noted.append(part) or real(self, part))
+
+    def once(file, content, dims):
+        monkeypatch.setattr(stage, "write_shard", second)
+        return write(file, content, dims)
+
+    def second(*_arguments):
+        monkeypatch.setattr(stage, "write_shard", write)
+        (found,) = attempts.parts(tmp_path / "out").items()
+        assert found == (0, noted[-1])
+        raise ShardError("the second shard is not written")
+
+    monkeypatch.setattr(stage, "write_shard", once)
+    with pytest.raises(ShardError, match="second"):
+        embed(tmp_path / "a.tar", tmp_path / "out", backbone=None)
+    embed(tmp_path / "a.tar", tmp_path / "out", backbone=None)
+    assert [(part.first, part.done) for part in noted] == [(0, 1), (0, 2), (0, 3), (0, 4), (2, 3), (2, 4)]
+    shares = [part.share for part in noted]
+    assert shares[:4] == sorted(shares[:4])
+    assert shares[2:4] == shares[4:]
+    assert shares[0] == pytest.approx((512 + len(jpeg(0))) / size)  # a header and a picture
+    assert attempts.parts(tmp_path / "out") == {}
+
+
+def test_progress_within_units(monkeypatch):
+    """Two units of a million photos: one goes on after 900,000, while the other begins."""
+    clock = iter([0.0, 0.0, 10.0, 10.0, 10.0, 10.2, 20.0, 20.0])
+    monkeypatch.setattr(progress_of, "monotonic", lambda: next(clock))
+    parts = [
+        {0: UnitPart(900_000, 900_100, 0.9001)},
+        {1: UnitPart(0, 500, 0.0005), 0: UnitPart(900_000, 999_999, 1.0)},
+    ]
+    told = []
+    done = iter([None, None, UnitDone(0, 999_000, 1_000)])
+    progress_of.follow(EmbedProgress(all_units=2), (one for one in done), told.append, lambda: parts.pop(0))
+    assert [(now.done, now.units, now.left_out) for now in told] == [(0, 0, 0), (900_100, 0, 0), (1_000_500, 1, 1_000)]
+    assert told[1].rate == pytest.approx(10)  # what was committed before does not count
+    assert told[1].share == pytest.approx(0.9001 / 2)
+    assert told[2].rate == pytest.approx((100_000 + 500) / 20)
+    assert told[2].seconds_left == pytest.approx(20 * (2 - 1.0005) / (0.1 + 0.0005))
+
+
 def test_it_is_cancelled_and_goes_on(tmp_path, here, small):
     paths = write_photos(tmp_path / "photos", 15)
     stop = threading.Event()
@@ -627,12 +678,12 @@ plan.A_UNIT, patches._SAMPLES = 5, 1_000
 real = driver.follow
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it
 
-def follow(before, done, progress):
+def follow(before, done, progress, parts):
     def told(now):
         progress(now)
-        if now.done:  # it waits for its end, so that it never comes too late
+        if now.units:  # it waits for its end, so that it never comes too late
             time.sleep(60)
-    real(before, done, told)
+    real(before, done, told, parts)
 
 driver.follow = follow
 app()

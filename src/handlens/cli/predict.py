@@ -56,9 +56,11 @@ def predict(
 ) -> None:
     """Predict each photo, wherever it is, or each row of a table.
 
-    Photos and rows become one CSV file, written whole or not at all. Masks become PNG files of class numbers, in the
-    size of their photos, in a folder beside it, FILE-masks. Predictions of shards are Parquet files, and the options on
-    where the work is done are for these: after Ctrl-C, run the same command again to go on.
+    Photos and rows become one CSV file, whole or not at all, and masks PNG files in a folder beside it, FILE-masks.
+
+    Predictions of shards are Parquet files, and the options on where the work is done are for these.
+
+    After Ctrl-C, the same command goes on with predictions of shards.
     """
     from handlens.scale.manifest import has_shards
 

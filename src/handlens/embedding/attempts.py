@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from handlens.errors import HandlensError, ShardError
 from handlens.io.problems import reason_of
@@ -51,6 +52,30 @@ def attempt(out: Path, unit: int) -> Iterator[Attempts]:
     attempts.end()
 
 
+class UnitPart(NamedTuple):
+    """How far an attempt at a unit is.
+
+    Attributes:
+        first: photos that earlier attempts had committed.
+        done: photos that are done or left out, of this attempt and those before it.
+        share: of the unit that is done, 0–1, as far as that is known.
+    """
+
+    first: int
+    done: int
+    share: float
+
+
+def parts(out: Path) -> dict[int, UnitPart]:
+    """How far the units are that are being done, by their numbers."""
+    found = {}
+    for file in (out / ATTEMPTS).glob("*.part"):
+        with suppress(OSError, ValueError):  # it is being written, or done
+            first, done, share = file.read_text(encoding="utf-8").split()
+            found[int(file.stem)] = UnitPart(int(first), int(done), float(share))
+    return found
+
+
 class Attempts:
     """The attempts at one unit.
 
@@ -62,6 +87,7 @@ class Attempts:
     def __init__(self, out: Path, unit: int) -> None:
         self._file = out / ATTEMPTS / f"{unit:06d}"
         self._error = self._file.with_suffix(".error")
+        self._part = self._file.with_suffix(".part")
         self._unit = unit
         self._lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
 
@@ -103,6 +129,11 @@ class Attempts:
         """Note that a shard was written."""
         self._add("kept")
 
+    def at(self, part: UnitPart) -> None:
+        """Note how far this attempt is, for people who wait."""
+        with suppress(OSError):
+            self._part.write_text("{} {} {}".format(*part), encoding="utf-8")
+
     def failed(self, error: Exception) -> None:
         """Note an error that nobody foresaw, which ends the process, for the message after the last attempt."""
         with suppress(OSError):
@@ -112,6 +143,7 @@ class Attempts:
         """Forget all attempts: the unit is done, or failed for a reason that is said."""
         self._file.unlink(missing_ok=True)
         self._error.unlink(missing_ok=True)
+        self._part.unlink(missing_ok=True)
 
     def _deaths(self) -> Counter[str]:
         pairs = zip(self._lines, self._lines[1:], strict=False)

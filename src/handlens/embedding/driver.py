@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from handlens.core.artifact import load_artifact, save_artifact, tensors_hash
-from handlens.embedding.attempts import ATTEMPTS
+from handlens.embedding.attempts import ATTEMPTS, parts
 from handlens.embedding.engines import Engine, check_options, driving, each_done
 from handlens.embedding.items import items_of
 from handlens.embedding.lease import Lease
@@ -136,7 +136,7 @@ def embed(
             _tell_cost(folder, plan.facts, manifest, tell)
             job = EngineJob(WORK, folder, manifest.created, threads, COMMAND, "embedded")
             done = each_done(engine, job, waiting, address=address, processes=processes, check=check)
-            follow(_before(folder, plan.facts, len(waiting)), done, progress)
+            follow(_before(folder, plan.facts, len(waiting)), done, progress, lambda: parts(folder))
         _check_photos(folder, plan)
         return _completed(folder, plan, manifest, held)
 

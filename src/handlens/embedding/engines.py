@@ -89,8 +89,8 @@ def each_done(
     address: str | None,
     processes: int | None,
     check: Callable[[], None],
-) -> Generator[UnitDone, None, None]:
-    """Do units by an engine, and give what came of each as it is done.
+) -> Generator[UnitDone | None, None, None]:
+    """Do units by an engine, and give what came of each as it is done, and None several times a second until then.
 
     Args:
         engine: "local" or "ray".

@@ -26,10 +26,12 @@ class Item(NamedTuple):
     Attributes:
         path: where it comes from.
         fetch: gives its file, or its bytes; raises PhotoError.
+        share: of the unit that is read once this photo is, 0–1, as far as that is known.
     """
 
     path: str
     fetch: Callable[[], Path | bytes]
+    share: float = 0.0
 
 
 def items_of(unit: dict[str, Any], first: int) -> Iterator[Item]:
@@ -39,8 +41,9 @@ def items_of(unit: dict[str, Any], first: int) -> Iterator[Item]:
         ShardError: an archive or table cannot be read: it is damaged, or its bucket cannot be reached.
     """
     if "files" in unit:
-        for address, reason in unit["files"][first:]:
-            yield _file(address, reason)
+        files = unit["files"]
+        for number, (address, reason) in enumerate(files[first:], first + 1):
+            yield _file(address, reason)._replace(share=number / len(files))
         return
     address = unit["tar"] if "tar" in unit else unit["parquet"]
     found = _in_tar(address, first) if "tar" in unit else _in_parquet(address, unit["column"], unit["groups"])
@@ -73,6 +76,8 @@ def _in_tar(address: str, first: int) -> Iterator[Item]:
     number, seen = 0, Counter[str]()
     try:
         with open_address(address) as opened:
+            size = opened.seek(0, os.SEEK_END)
+            opened.seek(0)
             for member in tar_members(opened):
                 name = PurePosixPath(member.name)
                 if (
@@ -86,9 +91,8 @@ def _in_tar(address: str, first: int) -> Iterator[Item]:
                 data = b"" if reason or number < first else member.read()
                 seen[member.name] += 1
                 again = f" ({seen[member.name]})" if seen[member.name] > 1 else ""
-                yield Item(
-                    f"{address}#{member.name}{again}", partial(_refuse, reason) if reason else partial(bytes, data)
-                )
+                fetch = partial(_refuse, reason) if reason else partial(bytes, data)
+                yield Item(f"{address}#{member.name}{again}", fetch, min(1.0, opened.tell() / max(1, size)))
                 number += 1
     except TarError as error:
         reason = f"the archive is damaged from here on: {error}"
@@ -100,11 +104,11 @@ def _in_parquet(address: str, column: list[str], groups: list[int]) -> Iterator[
     import pyarrow as pa
     from pyarrow import parquet
 
-    row = end = 0
+    row = begin = end = 0
     try:
         with open_address(address) as opened:
             file = parquet.ParquetFile(opened)
-            row = sum(file.metadata.row_group(i).num_rows for i in range(groups[0]))
+            row = begin = sum(file.metadata.row_group(i).num_rows for i in range(groups[0]))
             end = row + sum(file.metadata.row_group(i).num_rows for i in range(*groups))
             for batch in file.iter_batches(64, row_groups=list(range(*groups)), columns=[".".join(column)]):
                 values = batch.column(0)
@@ -116,7 +120,8 @@ def _in_parquet(address: str, column: list[str], groups: list[int]) -> Iterator[
                     )
                 for value in values:
                     data = value.as_py()
-                    yield Item(f"{address}#{row}", partial(bytes, data) if data else partial(_refuse, "without bytes"))
+                    fetch = partial(bytes, data) if data else partial(_refuse, "without bytes")
+                    yield Item(f"{address}#{row}", fetch, (row + 1 - begin) / (end - begin))
                     row += 1
     except (pa.ArrowException, OSError) as error:
         # Arrow says that data are corrupt by an OSError without a number; those of the disk have one.

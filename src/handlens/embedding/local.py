@@ -28,8 +28,8 @@ _NEVER_READY = 3
 
 def in_processes(
     job: EngineJob, units: Sequence[int], *, processes: int, check: Callable[[], None]
-) -> Generator[UnitDone, None, None]:
-    """Do units in processes of this machine, and give what came of each as it is done.
+) -> Generator[UnitDone | None, None, None]:
+    """Do units in processes of this machine, and give what came of each as it is done, and None now and then.
 
     Args:
         job: the run.
@@ -50,6 +50,7 @@ def in_processes(
             try:
                 worker, answer = said.get(timeout=0.2)
             except Empty:
+                yield None
                 continue
             if answer is None:  # its process ended
                 workers.remove(worker)

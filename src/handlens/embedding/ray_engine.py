@@ -87,8 +87,8 @@ def on_ray(
     address: str | None,
     processes: int | None,
     check: Callable[[], None],
-) -> Generator[UnitDone, None, None]:
-    """Do units by actors of Ray, and give what came of each as it is done.
+) -> Generator[UnitDone | None, None, None]:
+    """Do units by actors of Ray, and give what came of each as it is done, and None now and then.
 
     Args:
         job: the run; as many threads as it has are as many CPUs of Ray.
@@ -115,6 +115,9 @@ def on_ray(
         rows = stack.enter_context(closing(_rows(job, units, most, check)))
         try:
             for row in rows:
+                if row is None:
+                    yield None
+                    continue
                 if row["error"]:
                     raise ShardError(row["error"])
                 yield UnitDone(int(row["unit"]), int(row["photos"]), int(row["left_out"]))
@@ -126,8 +129,8 @@ def on_ray(
 
 def _rows(
     job: EngineJob, units: Sequence[int], most: int, check: Callable[[], None]
-) -> Generator[dict[str, Any], None, None]:
-    """What the actors answer; if it is closed, or `check` raises, they are ended."""
+) -> Generator[dict[str, Any] | None, None, None]:
+    """What the actors answer, and None now and then; if it is closed, or `check` raises, they are ended."""
     from ray import data
 
     context = data.DataContext.get_current()
@@ -148,6 +151,7 @@ def _rows(
             try:
                 answer = said.get(timeout=0.2)
             except Empty:
+                yield None
                 continue
             if answer is None:
                 return

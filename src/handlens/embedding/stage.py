@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.core.artifact import load_artifact
-from handlens.embedding.attempts import Attempts, attempt
+from handlens.embedding.attempts import Attempts, UnitPart, attempt
 from handlens.embedding.items import Item, is_there, items_of
 from handlens.embedding.plan import EmbeddingPlan
 from handlens.embedding.trial import ends_its_process
@@ -59,6 +59,7 @@ class _Read(NamedTuple):
     aspect: float = 0.0
     thumbnail: bytes = b""
     square: NDArray[np.uint8] | None = None
+    share: float = 0.0
 
 
 class Stage:
@@ -109,7 +110,7 @@ class Stage:
     def _embed_rest(self, number: int, attempts: Attempts) -> list[ShardEntry] | None:
         shards = list(self._committed(number))
         at = start = shards[-1].stop if shards else 0
-        content, batch = self._new(), list[_Read]()
+        content, batch, first = self._new(), list[_Read](), start
         most = FEW if attempts.careful else A_SHARD
         for read in self._read(items_of(self._plan.unit(number), at), at, attempts):
             batch.append(read)
@@ -117,6 +118,7 @@ class Stage:
             is_full = at - start == most
             if is_full or len(batch) == (1 if attempts.careful else BATCH):
                 self._add(content, batch)
+                attempts.at(UnitPart(first, at, read.share))
                 batch = []
             if is_full:
                 shards.append(self._commit(number, start, content))
@@ -206,6 +208,9 @@ class Stage:
 
     def _one(self, item: Item) -> _Read:
         """Read a photo."""
+        return self._read_photo(item)._replace(share=item.share)
+
+    def _read_photo(self, item: Item) -> _Read:
         try:
             found = item.fetch()
             with _as_file(found) as file:

@@ -75,6 +75,14 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(content["name"], images, content["seed"], content.get("shards") is True)
 
 
+def is_collection(folder: Path) -> bool:
+    """Whether a folder has the collection.json of a collection, of whatever version."""
+    try:
+        return read_json(folder / MANIFEST).get("format") == FORMAT
+    except (OSError, ValueError):
+        return False
+
+
 def images_of(folder: Path) -> Path:
     """The folder of photos that the collection.json of a folder names, whether or not it exists.
 

@@ -200,6 +200,24 @@ def test_a_source_without_photos_leaves_nothing(client: TestClient, home: Path, 
     assert list((home / "collections").iterdir()) == []
 
 
+def test_a_collection_in_the_place_of_photos_is_said(client: TestClient, home: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("L", (8, 8)).save(photos / "1.png")
+    mine, kept = tmp_path / "mine", home / "collections" / "mine-0123456789"
+    for folder in (mine, kept):
+        Collection.create(folder, images=photos).close()
+    said = {
+        mine: f"{mine} is a collection, and not a folder of photos. Its photos are in {photos}: run `handlens studio`",
+        kept: f"{kept} is a collection, and not a folder of photos. Run `handlens studio` alone",
+    }
+    for folder, words in said.items():
+        answer = client.post("/api/collections", json={"source": {"kind": "path", "path": str(folder)}})
+        assert (answer.status_code, answer.json()["error"].startswith(words)) == (400, True), answer.text
+    (photos / "collection.json").write_text('{"format": "of another program"}')
+    assert client.post("/api/collections", json={"source": {"kind": "path", "path": str(photos)}}).status_code == 201
+
+
 def test_what_cannot_be_opened_is_said(client: TestClient, home: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()

@@ -21,7 +21,7 @@ from handlens.io.files import rename
 from handlens.io.zips import reporting_full_disk
 from handlens.studio.collection import Collection
 from handlens.studio.creating import OWN_PHOTOS
-from handlens.studio.manifest import MANIFEST, images_of
+from handlens.studio.manifest import MANIFEST, images_of, is_collection
 from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.progress import GatheringProgress
 from handlens.studio.server.copying import CopyingNow
@@ -131,10 +131,12 @@ class CollectionPlans:
             progress: called by the plan's `open` while it copies photos, which it does for all but a folder.
 
         Raises:
-            CollectionError: there is no such folder or file, or it is Studio's own.
+            CollectionError: there is no such folder or file, or it is Studio's own or a collection.
         """
         photos.check()
         folder = photos.folder
+        if folder is not None and is_collection(folder):
+            raise self._not_photos(folder)
         if folder is None:
             id = _id_of(photos.name, json.dumps([photos.given, photos.every]))
         elif folder == self.home or self.home.resolve() in folder.parents:
@@ -149,6 +151,19 @@ class CollectionPlans:
                 return self._open_or_create(id, photos, request, progress=tell, cancel=cancel)
 
         return CollectionPlan(id, open, request)
+
+    def _not_photos(self, collection: Path) -> CollectionError:
+        """The error of a collection in the place of photos, which says how to open it."""
+        if self.home.resolve() in collection.parents:
+            return CollectionError(
+                f"{collection} is a collection, and not a folder of photos. Run `handlens studio` alone: its home page "
+                "lists it."
+            )
+        return CollectionError(
+            f"{collection} is a collection, and not a folder of photos. Its photos are in {images_of(collection)}: run "
+            "`handlens studio` with that folder to label them in a collection of Studio's own, or open this one in "
+            f'Python, Collection.open("{collection}").'
+        )
 
     def of_builtin(self, name: str, request: CollectionRequest) -> CollectionPlan:
         """The plan of a built-in collection; its `open` raises CollectionError for a name that does not exist."""
