@@ -306,13 +306,16 @@ def huge_png(side: int) -> bytes:
     [
         (b"", "empty (0 bytes)"),
         (b"\0" * 100, "not a picture"),
+        (b"%PDF-1.7 ...", "a PDF document."),
+        (b"\0\0\0\x18ftypisom" + bytes(90), "a video."),
+        (b"PK\x03\x04" + bytes(90), "an archive."),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
         (file_of(picture(), "JPEG")[:900], "truncated: the end of the file is missing"),
         (file_of(picture())[:60], "truncated: the end of the file is missing"),
         (huge_png(60_000), "too large, more than 200 megapixels"),
         (huge_png(2**31 - 1), "too large, more than 200 megapixels"),
     ],
-    ids=["empty", "zeros", "svg", "cut jpeg", "cut png", "huge", "hugest"],
+    ids=["empty", "zeros", "pdf", "video", "zip", "svg", "cut jpeg", "cut png", "huge", "hugest"],
 )
 def test_what_cannot_be_read(client: TestClient, body: bytes, reason: str) -> None:
     answer = client.post("/api/predict", content=body, headers={"content-type": "application/octet-stream"})

@@ -106,6 +106,41 @@ def test_files_folders_archives_and_what_is_missing(root: Path, monkeypatch: pyt
     assert list((root / "temporary").iterdir()) == []
 
 
+ODD = {
+    "a.pdf": (b"%PDF-1.7 ...", "a PDF document; to use its pages, save them as pictures"),
+    "called.jpg": (b"%PDF-1.7 ...", "a PDF document; to use its pages, save them as pictures"),
+    "cut.heic": (b"\0\0\0\x18ftypheic" + bytes(90), "HEIC"),
+    "film.mp4": (b"\0\0\0\x18ftypisom" + bytes(90), "a video; to use its frames, save them as pictures"),
+    "no.mp4": (b"text", "not a video, although it is called .mp4"),
+    "notes.txt": (b"text", "not a picture"),
+    "packed.rar": (b"Rar!\x1a\x07 ...", "packed with RAR, which is not opened here; unpack it first"),
+    "scan.dcm": (bytes(128) + b"DICM" + bytes(90), "a DICOM file; to use its pictures, save them as pictures"),
+    "zero.jpg": (b"", "empty (0 bytes)"),
+}
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["a folder by itself", "files"])
+def test_each_file_that_is_not_a_photo_has_its_reason(root: Path, together: bool) -> None:
+    folder = root / "odd"
+    folder.mkdir()
+    for name, (content, _) in ODD.items():
+        (folder / name).write_bytes(content)
+    (folder / "photo.png").write_bytes(png(255))
+    if not together:
+        with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
+            archive.writestr("1.png", png(0))
+    table = predict_source(Brightness(), PhotoSource([folder, root / "folder" / "2.png"] if together else folder))
+    found = dict(zip((Path(path).name for path in table["path"]), table["reason"], strict=True))
+    assert found.pop("photo.png") == ""
+    if together:
+        assert found.pop("2.png") == ""
+    else:
+        assert found.pop("photos.zip") == "an archive; to use the photos in it, name the file itself"
+    assert "HEIC" in found.pop("cut.heic")
+    assert found == {name: why for name, (_, why) in ODD.items() if name != "cut.heic"}
+    assert table["predicted"].notna().tolist() == (table["reason"] == "").tolist()
+
+
 def test_patterns_and_lists(root: Path) -> None:
     expected = [("folder/2.png", 0.0, ""), ("folder/10.png", 1.0, "")]
     assert said(predict_source(Brightness(), PhotoSource(str(root / "*" / "*.png"))), root) == expected

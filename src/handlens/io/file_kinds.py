@@ -9,6 +9,15 @@ from typing import Literal
 
 Kind = Literal["zip", "tar", "pdf", "video", "dicom"]
 
+KINDS: dict[Kind, str] = {
+    "zip": "an archive",
+    "tar": "an archive",
+    "pdf": "a PDF document",
+    "video": "a video",
+    "dicom": "a DICOM file",
+}
+"""What a file of each kind is called."""
+
 _DICOM_AT = 128
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")

@@ -19,6 +19,8 @@ from handlens import __version__
 from handlens.core.labels import CategoryList, LabelList, MultiCategoryList
 from handlens.core.learner import Learner
 from handlens.errors import DataError
+from handlens.io.file_kinds import KINDS, kind_of
+from handlens.io.pictures import NOT_A_PICTURE
 from handlens.serving.bodies import FIELD, LARGEST, MOST_PHOTOS, Bodies, Photo, is_form
 
 _FILE = {"type": "string", "format": "binary"}
@@ -181,7 +183,8 @@ class _Answering:
 
     def _one(self, photo: Photo, file: Path, answer: dict[str, Any] | str, *, heatmap: bool) -> OneOfSeveral:
         if isinstance(answer, str):
-            return OneOfSeveral(name=photo.name, prediction=None, reason=answer, heatmap=None)
+            kind = kind_of(file) if answer == NOT_A_PICTURE else None
+            return OneOfSeveral(name=photo.name, prediction=None, reason=KINDS[kind] if kind else answer, heatmap=None)
         drawn = heatmap_png(self._model, file) if heatmap else None
         return OneOfSeveral(name=photo.name, prediction=answer, reason="", heatmap=drawn)
 

@@ -27,7 +27,7 @@ from handlens.studio.discriminant import Floats
 from handlens.studio.features import Extractor, rebuild
 from handlens.studio.features.precision import rounded_to_half
 from handlens.studio.pictures import read_squares
-from handlens.studio.scanning import LeftOut, natural_order, scan
+from handlens.studio.scanning import LeftOut, natural_order, scan, why_not_predicted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -220,8 +220,8 @@ def predict_folder(
             "predict them again."
         )
     rows = [(path, i, why) for i, (path, why) in enumerate(zip(paths, table[REASON], strict=True))]
-    rows = sorted([*rows, *((out.path, -1, out.reason) for out in left_out)], key=lambda row: natural_order(row[0]))
-    return with_reasons(table, rows)
+    rows += [(out.path, -1, why_not_predicted(out.reason)) for out in left_out]
+    return with_reasons(table, sorted(rows, key=lambda row: natural_order(row[0])))
 
 
 def with_reasons(table: pd.DataFrame, rows: Sequence[tuple[str, int, str]]) -> pd.DataFrame:

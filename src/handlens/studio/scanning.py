@@ -6,25 +6,22 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from handlens.errors import CollectionError, PhotoError
-from handlens.io.file_kinds import CALLED, kind_of, packed_with
+from handlens.io.file_kinds import CALLED, KINDS, kind_of, packed_with
 from handlens.io.pictures import NOT_A_PICTURE, picture_fault
 from handlens.io.problems import reason_of
 from handlens.studio.contents import Stamp, content_of
 from handlens.studio.pictures import open_picture
 
-_HOLDING = {
-    "zip": "an archive; to use the photos in it",
-    "tar": "an archive; to use the photos in it",
-    "pdf": "a PDF document; to use its pages",
-    "video": "a video; to use its frames",
-    "dicom": "a DICOM file; to use its pictures",
-}
+_COLLECT = ", make a collection of the file itself, or of a list"
+_IN_IT = "the photos in it"
+_TO_USE = {"zip": _IN_IT, "tar": _IN_IT, "pdf": "its pages", "video": "its frames", "dicom": "its pictures"}
 
 
 @dataclass(frozen=True)
@@ -219,10 +216,31 @@ def why_not_a_picture(file: Path) -> str | None:
         return reason
     kind, called = kind_of(file), CALLED.get(file.suffix.lower())
     if kind is not None:
-        return f"{_HOLDING[kind]}, make a collection of the file itself, or of a list"
+        return f"{KINDS[kind]}; to use {_TO_USE[kind]}{_COLLECT}"
     if (program := packed_with(file)) is not None:
         return f"packed with {program}, which is not opened here; unpack it first"
     return reason if called is None else f"not {called}, although it is called {file.suffix}"
+
+
+def why_not_predicted(reason: str, file: Path | None = None) -> str:
+    """A reason as it holds for predictions, which take photos out of archives that are named and out of nothing else.
+
+    Args:
+        reason: as `scan`, `why_not_a_picture` or a model gives it.
+        file: looked at if the reason says no more than that it is not a picture; not if it is not given.
+
+    Example:
+        >>> _ = Path("pages.dat").write_bytes(b"%PDF-1.7 ...")
+        >>> why_not_predicted("not a picture", Path("pages.dat"))
+        'a PDF document; to use its pages, save them as pictures'
+    """
+    if reason == NOT_A_PICTURE and file is not None:
+        with suppress(OSError):
+            reason = why_not_a_picture(file) or reason
+    if not reason.endswith(_COLLECT):
+        return reason
+    what = reason.removesuffix(_COLLECT)
+    return f"{what}, name the file itself" if what.endswith(_IN_IT) else f"{what}, save them as pictures"
 
 
 def _without_copies(

@@ -19,7 +19,7 @@ from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.photo_sources.found import FoundFile
 from handlens.studio.photo_sources.gathering import unpack_archive
 from handlens.studio.predictor import predict_folder, with_reasons
-from handlens.studio.scanning import files_below, natural_order
+from handlens.studio.scanning import files_below, natural_order, why_not_predicted
 from handlens.studio.zip_names import ZipNames
 
 AT_ONCE = 256
@@ -110,7 +110,8 @@ def _predicted(
             table = model.predict_files([photo.file for photo in good], progress=tell, **places)
             rows_of = {photo.path: i for i, photo in enumerate(good)}
             reasons = dict(zip(rows_of, table["reason"], strict=True))
-            rows = [(p.path, rows_of.get(p.path, -1), p.reason or reasons[p.path]) for p in photos]
+            whys = [photo.reason or why_not_predicted(reasons[photo.path], photo.file) for photo in photos]
+            rows = [(photo.path, rows_of.get(photo.path, -1), why) for photo, why in zip(photos, whys, strict=True)]
             tables.append(with_reasons(table, rows))
             done += len(photos)
     return pd.concat(tables[1:] or tables, ignore_index=True)
