@@ -211,6 +211,8 @@ def test_the_title_names_what_is_on_the_screen(opened) -> None:
     page = map_of.page
     where = page.get_by_role("group", name="Layer and projection")
     titles = where.locator("b").all_text_contents()
+    waiting = page.get_by_role("grid", name="Maps").locator("button", has_text="open").first
+    expect(waiting).to_have_attribute("data-tip", re.compile("Neighbours · arranged when you go there"))
     page.route(re.compile(r"/map\?.*neighbours"), lambda _: None)  # it never comes
     while "Neighbours" not in (where.text_content() or ""):
         page.keyboard.press("ArrowDown")

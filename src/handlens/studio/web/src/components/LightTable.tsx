@@ -11,7 +11,7 @@ import { miniMapPixels } from '../map/mini-map'
 import type { Layer } from '../server/types'
 import { drawnLabels } from '../state/answering'
 import { collection, layers, projections, titleOf } from '../state/collection'
-import { goTo, keyOf, type MapSample, miniIds, miniMaps, working } from '../state/maps'
+import { goTo, keyOf, type MapSample, miniIds, miniMaps, SLOW, working } from '../state/maps'
 import { owned } from '../state/owned'
 import { isNarrow, setSheet } from '../state/screen'
 import { scores } from '../state/separation'
@@ -201,6 +201,7 @@ function Cell({ of, p, pTitle, best, isStop }: CellProps): JSX.Element {
   const current = of.id === layer.value && p === projection.value
   const score = scores.value?.maps[of.id]?.[p] ?? null
   const share = working.value.get(key)?.share
+  const waits = p === SLOW && mini === undefined && share === undefined
   return (
     <td>
       <button
@@ -210,7 +211,7 @@ function Cell({ of, p, pTitle, best, isStop }: CellProps): JSX.Element {
         onFocus={() => (stop.value = key)}
         aria-current={current ? 'true' : undefined}
         aria-label={`${titleOf(of)}, ${pTitle}${score === null ? '' : `, separates ${percent(score)}`}`}
-        data-tip={`${titleOf(of)} · ${pTitle}`}
+        data-tip={`${titleOf(of)} · ${pTitle}${waits ? ' · arranged when you go there' : ''}`}
         onClick={() => {
           goTo(of.id, p)
           if (isNarrow.value) setSheet('map')
@@ -219,7 +220,9 @@ function Cell({ of, p, pTitle, best, isStop }: CellProps): JSX.Element {
         {mini && mini !== 'failed' ? (
           <MiniMap mini={mini} />
         ) : (
-          <span class="no-map">{share === undefined ? (mini === 'failed' ? '–' : '') : percent(share)}</span>
+          <span class="no-map">
+            {share !== undefined ? percent(share) : mini === 'failed' ? '–' : waits ? 'open' : ''}
+          </span>
         )}
         <span class="score">{score === null ? '' : Math.round(score * 100)}</span>
       </button>

@@ -90,7 +90,7 @@ const MINI_PHOTOS = 1500
 /** The photos that small maps draw. */
 export const miniIds = computed(() => photos.value?.order.slice(0, MINI_PHOTOS) ?? new Int32Array(0))
 /** Computed only when the person goes there: it takes the server seconds, and other requests would have to wait. */
-const SLOW = 'neighbours'
+export const SLOW = 'neighbours'
 
 export const keyOf = (l: string, p: string): string => `${l} ${p}`
 
