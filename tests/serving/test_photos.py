@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -404,6 +405,19 @@ def test_health_and_the_page(client: TestClient) -> None:
         assert said in page
     wrong = client.post("/api/predict?heatmap=perhaps", content=file_of(picture()))
     assert wrong.status_code == 422
+
+
+def test_the_page_has_a_form_for_photos(client: TestClient) -> None:
+    page = client.get("/api/docs").text
+    [form] = re.findall(r"<form .*?</form>", page)
+    assert form.startswith("<form data-path='/api/predict'>")
+    assert "<input type=file name='file' multiple required>" in form
+    assert "<input type=checkbox data-query='heatmap'>" in form
+    script = client.get("/api/docs.js")
+    assert (script.status_code, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    body = client.get("/api/openapi.json").json()["paths"]["/api/predict"]["post"]["requestBody"]["content"]
+    files = body["multipart/form-data"]["schema"]["properties"]["file"]
+    assert (files["type"], files["items"]) == ("array", {"type": "string", "format": "binary"})
 
 
 def test_outputs_that_are_not_numbers(learn: VisionLearner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

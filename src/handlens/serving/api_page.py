@@ -19,7 +19,34 @@ code { font-family: ui-monospace, monospace; font-size: .92em; }
 .method { display: inline-block; min-width: 4.5em; font-weight: 600; }
 table { border-collapse: collapse; margin: .5rem 0; }
 td, th { text-align: left; vertical-align: top; padding: .15rem 1.2rem .15rem 0; }
+form { display: flex; flex-wrap: wrap; gap: .5rem 1.2rem; align-items: center; margin: .5rem 0; }
+pre { overflow: auto; max-height: 24rem; flex-basis: 100%; margin: 0; }
 """
+
+# A form that the browser sends by itself would have the Origin “null”, as the policy on referrers says, and be refused.
+SCRIPT = """
+for (const form of document.querySelectorAll('form[data-path]')) {
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const said = form.querySelector('pre'), button = form.querySelector('button'), query = new URLSearchParams();
+    for (const box of form.querySelectorAll('[data-query]:checked')) query.set(box.dataset.query, 'true');
+    const short = (_, value) => typeof value === 'string' && value.length > 400 ? value.slice(0, 60) + '…' : value;
+    said.textContent = '…';
+    button.disabled = true;
+    try {
+      const address = form.dataset.path + (query.size ? '?' + query : '');
+      const answer = await fetch(address, { method: 'POST', body: new FormData(form) });
+      said.textContent = answer.status + ' ' + JSON.stringify(await answer.json(), short, 2);
+    } catch (error) {
+      said.textContent = 'The server does not answer: ' + error.message;
+    }
+    button.disabled = false;
+  });
+}
+"""
+
+
+_FORM = "multipart/form-data"
 
 
 def add_api_page(app: FastAPI) -> None:
@@ -32,6 +59,10 @@ def add_api_page(app: FastAPI) -> None:
     @app.get("/api/docs.css", include_in_schema=False)
     def documentation_style() -> Response:
         return Response(STYLE, media_type="text/css")
+
+    @app.get("/api/docs.js", include_in_schema=False)
+    def documentation_script() -> Response:
+        return Response(SCRIPT, media_type="text/javascript")
 
 
 def render(api: dict[str, Any]) -> str:
@@ -57,6 +88,8 @@ def render(api: dict[str, Any]) -> str:
             f"<details id='{escape(name)}'><summary><code>{escape(name)}</code> ",
             f"{escape(schema.get('description', ''))}</summary>{_fields(schema)}</details>",
         ]
+    if any("<form " in part for part in parts):
+        parts.append("<script src=/api/docs.js></script>")
     return "\n".join([*parts, "</body></html>"])
 
 
@@ -77,6 +110,8 @@ def _call(path: str, method: str, call: dict[str, Any]) -> str:
         )
     for kind, content in call.get("requestBody", {}).get("content", {}).items():
         inner.append(f"<p>Body: {_type(content.get('schema', {}))} <small>{escape(kind)}</small></p>")
+        if kind == _FORM and method == "post" and "{" not in path:
+            inner.append(_form(path, call, content.get("schema", {})))
     for status, answer in call.get("responses", {}).items():
         kinds = [
             f"{_type(content.get('schema', {}))} <small>{escape(kind)}</small>"
@@ -87,6 +122,20 @@ def _call(path: str, method: str, call: dict[str, Any]) -> str:
         f"<details><summary><span class=method>{escape(method.upper())}</span> <code>{escape(path)}</code> "
         f"{escape(call.get('summary', ''))}</summary>{''.join(inner)}</details>"
     )
+
+
+def _form(path: str, call: dict[str, Any], schema: dict[str, Any]) -> str:
+    """A form that sends files, and asks for what the address may ask for besides."""
+    parts = []
+    for name, field in schema.get("properties", {}).items():
+        many = " multiple" if field.get("type") == "array" else ""
+        must = " required" if name in schema.get("required", []) else ""
+        parts.append(f"<label>{escape(name)} <input type=file name='{escape(name)}'{many}{must}></label>")
+    for parameter in call.get("parameters", []):
+        if parameter["in"] == "query" and parameter.get("schema", {}).get("type") == "boolean":
+            name = escape(parameter["name"])
+            parts.append(f"<label><input type=checkbox data-query='{name}'> {name}</label>")
+    return f"<form data-path='{escape(path)}'>{''.join(parts)}<button>Send</button><pre role=status></pre></form>"
 
 
 def _fields(schema: dict[str, Any]) -> str:
