@@ -289,6 +289,41 @@ def test_predict_writes_a_row_a_photo(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert out.read_bytes() == before
 
 
+def test_predict_writes_masks_beside_the_table(tmp_path: Path) -> None:
+    from handlens.vision import SegmentationItemList, unet_learner
+
+    photos = tmp_path / "photos"
+    (photos / "below").mkdir(parents=True)
+    for name, size in (("a", (32, 32)), ("b", (32, 32)), ("below/wide", (96, 48))):
+        Image.new("RGB", size, "red").save(photos / f"{name}.bmp")
+        Image.new("L", size, 1).save(tmp_path / f"{Path(name).name}.png")
+    items = SegmentationItemList.from_folder(photos).split_by_idx([0])
+    labelled = items.label_from_func(lambda file: tmp_path / f"{file.stem}.png", classes=["road", "car"])
+    data = labelled.transform(size=32).databunch(bs=2, num_workers=0)
+    data.path = tmp_path
+    model = unet_learner(data, "mobilenetv2_035", pretrained=False, seed=0).export("unet")
+    (photos / "empty.bmp").touch()
+    out = tmp_path / "found" / "p.csv"
+    code, output = said("predict", str(model), str(photos), "--out", str(out))
+    assert (code, "3 photos predicted" in output, "p-masks" in output) == (0, True, True)
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["path"], row["mask"], row["reason"]) for row in rows] == [
+        ("a.bmp", "p-masks/a.png", ""),
+        ("b.bmp", "p-masks/b.png", ""),
+        ("below/wide.bmp", "p-masks/below/wide.png", ""),
+        ("empty.bmp", "", "empty (0 bytes)"),
+    ]
+    with Image.open(out.parent / rows[2]["mask"]) as mask:
+        assert mask.size == (96, 48)
+        assert mask.getpixel((0, 0)) == 255  # the model sees the square in the middle
+    assert float(rows[0]["share of road"]) + float(rows[0]["share of car"]) == pytest.approx(1, abs=1e-5)
+    before = out.read_bytes()
+    code, output = said("predict", str(model), str(photos), "--out", str(out))
+    assert (code, "must be empty or not there" in " ".join(output.split())) == (1, True)
+    assert out.read_bytes() == before
+
+
 def test_predict_says_what_is_wrong(tmp_path: Path) -> None:
     code, output = said("predict", str(tmp_path / "none"), str(tmp_path), "--out", str(tmp_path / "p.csv"))
     assert code == 1
