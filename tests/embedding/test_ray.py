@@ -69,7 +69,8 @@ if __name__ == "__main__":
     slow = EngineJob("slow:Slow", Path.cwd(), "now", 1, "slow", "done")
     try:
         for done in on_ray(slow, range(20), address=cluster.address, processes=1, check=check):
-            print("a unit ended", done)
+            if done is not None:
+                print("a unit ended", done)
     except Told:
         names = [thread.name for thread in threading.enumerate()]
         left = [name for name in names if name.startswith(("Streaming", "handlens-ray"))]
