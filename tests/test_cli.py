@@ -324,6 +324,36 @@ def test_predict_writes_masks_beside_the_table(tmp_path: Path) -> None:
     assert out.read_bytes() == before
 
 
+def test_predict_writes_heat_maps_beside_the_table(tmp_path: Path) -> None:
+    from handlens.vision import ImageItemList, create_cnn, heatmap
+
+    photos = tmp_path / "photos"
+    (photos / "below").mkdir(parents=True)
+    for number, name in enumerate(("a", "b", "below/c", "d")):
+        Image.new("RGB", (48, 40), (60 * number, 90, 10)).save(photos / f"{name}.png")
+    items = ImageItemList.from_folder(photos).split_by_idx([0])
+    data = items.label_from_func(lambda file: file.stem in "ab", classes=[False, True]).transform(size=32)
+    learn = create_cnn(data.databunch(bs=2, num_workers=0), "mobilenetv2_035", pretrained=False, seed=0)
+    model = learn.export(tmp_path / "model")
+    (photos / "empty.png").touch()
+    out = tmp_path / "p.csv"
+    code, output = said("predict", str(model), str(photos), "--out", str(out), "--heatmaps")
+    assert (code, "heatmaps in" in output) == (0, True), output
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["path"], row["heatmap"], row["reason"]) for row in rows] == [
+        ("a.png", "p-heatmaps/a.png", ""),
+        ("b.png", "p-heatmaps/b.png", ""),
+        ("below/c.png", "p-heatmaps/below/c.png", ""),
+        ("d.png", "p-heatmaps/d.png", ""),
+        ("empty.png", "", "empty (0 bytes)"),
+    ]
+    found = (tmp_path / "p-heatmaps" / "below" / "c.png").read_bytes()
+    assert found == heatmap(learn, photos / "below" / "c.png")._repr_png_()
+    code, output = said("predict", str(model), str(photos), "--out", str(out), "--heatmaps")
+    assert (code, "must be empty or not there" in " ".join(output.split())) == (1, True)
+
+
 def test_predict_says_what_is_wrong(tmp_path: Path) -> None:
     code, output = said("predict", str(tmp_path / "none"), str(tmp_path), "--out", str(tmp_path / "p.csv"))
     assert code == 1

@@ -228,6 +228,12 @@ def test_masks_of_archives_and_files(root: Path) -> None:
     assert table["reason"].tolist() == ["", "", "empty (0 bytes)", "there is no such file"]
 
 
+def test_a_model_without_heat_maps_is_refused_before_anything_is_predicted(root: Path) -> None:
+    with pytest.raises(DataError, match="heat maps are of networks"):
+        predict_source(Dark(), PhotoSource(root / "folder"), masks=root / "masks", heatmaps=root / "heatmaps")
+    assert not (root / "heatmaps").exists()
+
+
 def test_no_mask_is_left_of_what_is_stopped(root: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt

@@ -49,6 +49,10 @@ def predict(
         typer.Option("--keep", help="A column of the rows to write beside the predictions; can be repeated."),
     ] = None,
     urls: Annotated[bool, typer.Option("--urls", help="Read the addresses that a list holds, too.")] = False,
+    heatmaps: Annotated[
+        bool,
+        typer.Option("--heatmaps", help="Write a heat map of each photo too: what speaks for its class."),
+    ] = False,
     engine: EngineOption = EngineName.local,
     address: AddressOption = None,
     processes: ProcessesOption = None,
@@ -56,7 +60,8 @@ def predict(
 ) -> None:
     """Predict each photo, wherever it is, or each row of a table.
 
-    Photos and rows become one CSV file, whole or not at all, and masks PNG files in a folder beside it, FILE-masks.
+    Photos and rows become one CSV file, whole or not at all. Masks and heat maps are PNG files in a folder beside it,
+    FILE-masks or FILE-heatmaps.
 
     Predictions of shards are Parquet files, and the options on where the work is done are for these.
 
@@ -70,6 +75,8 @@ def predict(
         if only is not None and has_shards(only):
             if keep:
                 raise DataError(f"--keep names columns of a table; {only} holds shards of photos. Leave it out.")
+            if heatmaps:
+                raise DataError(f"--heatmaps is for photos themselves; {only} holds shards. Leave it out.")
             check_address(address, engine)
             _shards(model, only, out, engine, address, processes, threads)
             return
@@ -86,11 +93,13 @@ def predict(
         if not isinstance(learn, PhotoModel):
             if only is None:
                 raise DataError(f"a model of a table takes one file of rows; {len(items)} arrived: {named:.200}.")
+            if heatmaps:
+                raise DataError(f"--heatmaps is for photos; {model} is a model of a table. Leave it out.")
             _rows(learn, only, out, list(dict.fromkeys(keep or [])))  # each column once
         elif keep:
             raise DataError(f"--keep names columns of a table; {model} is a model for photos, which have no columns.")
         else:
-            _photos(learn, items, out, urls=urls)
+            _photos(learn, items, out, urls=urls, heatmaps=heatmaps)
     except KeyboardInterrupt:
         typer.echo("Stopped; nothing is written.", err=True)
         raise typer.Exit(130) from None
@@ -131,19 +140,20 @@ def _shards(
         typer.echo(f"{photos:>12,}  {label}")
 
 
-def _photos(model: PhotoModel, photos: list[str], out: Path, *, urls: bool) -> None:
+def _photos(model: PhotoModel, photos: list[str], out: Path, *, urls: bool, heatmaps: bool) -> None:
     """A row for each file; see `predict_source`."""
     from handlens.studio.exports import write_csv
     from handlens.studio.photo_sources import PhotoSource
     from handlens.studio.source_predictions import predict_source
 
     source = PhotoSource(photos[0] if len(photos) == 1 else photos, urls=urls)
-    masks = out.with_name(f"{out.name.removesuffix('.csv')}-masks") if _of_masks(model) else None
+    kinds = ["masks"] * _of_masks(model) + ["heatmaps"] * heatmaps
+    folders = {kind: out.with_name(f"{out.name.removesuffix('.csv')}-{kind}") for kind in kinds}
     with photo_progress() as progress:
-        table = predict_source(model, source, masks=masks, progress=progress)
+        table = predict_source(model, source, **folders, progress=progress)
     write_csv(table, out)
     unread = table[table["reason"] != ""]
-    beside = "" if masks is None else f", masks in {masks}"
+    beside = "".join(f", {kind} in {folder}" for kind, folder in folders.items())
     typer.echo(f"{len(table) - len(unread):,} photos predicted: {out}{beside}", err=True)
     for path, reason in zip(unread["path"], unread["reason"], strict=True):
         typer.echo(f"no prediction: {path}: {reason}", err=True)

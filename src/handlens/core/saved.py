@@ -111,3 +111,20 @@ def _with_test(model: Any, test: Any) -> Any:
             raise DataError(f"test= is for learners; this is a {type(model).__name__}: give files to predict_files.")
         model.data.add_test(test)
     return model
+
+
+def why_no_heat_maps(model: Any) -> str:
+    """Why heat maps of a model for photos would mean nothing; "" if they do mean something.
+
+    Example:
+        >>> why_no_heat_maps(object())
+        "heat maps are of networks, and this model of Studio's is linear on features, or holds one that is"
+    """
+    from handlens.core.labels import CategoryList, MultiCategoryList
+    from handlens.core.learner import Learner
+
+    if not isinstance(model, Learner):
+        return "heat maps are of networks, and this model of Studio's is linear on features, or holds one that is"
+    if not isinstance(model.data.y, (CategoryList, MultiCategoryList)):
+        return "a heat map explains the score of a class, and this model predicts something else"
+    return ""

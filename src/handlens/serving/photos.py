@@ -16,8 +16,9 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from handlens import __version__
-from handlens.core.labels import CategoryList, LabelList, MultiCategoryList
+from handlens.core.labels import CategoryList, LabelList
 from handlens.core.learner import Learner
+from handlens.core.saved import why_no_heat_maps
 from handlens.errors import DataError
 from handlens.io.file_kinds import KINDS, kind_of
 from handlens.io.pictures import NOT_A_PICTURE
@@ -155,7 +156,7 @@ class _Answering:
 
     def __init__(self, model: Any) -> None:
         self._model: AnsweringModel = model
-        self._why_no_heatmaps = _why_no_heatmaps(model)
+        self._why_no_heatmaps = why_no_heat_maps(model)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="predicting")
         self._thread.submit(self._warm_up).result()
 
@@ -208,12 +209,3 @@ def heatmap_png(model: Any, file: Path) -> str:
     from handlens.vision.heatmap import heatmap
 
     return base64.b64encode(heatmap(model, file)._repr_png_()).decode("ascii")
-
-
-def _why_no_heatmaps(model: Any) -> str:
-    """Why heat maps of a model would mean nothing; "" if they do mean something."""
-    if not isinstance(model, Learner):
-        return "heat maps are of networks, and this model of Studio's is linear on features, or holds one that is"
-    if not isinstance(model.data.y, (CategoryList, MultiCategoryList)):
-        return "a heat map explains the score of a class, and this model predicts something else"
-    return ""

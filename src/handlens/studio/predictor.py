@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -186,11 +186,27 @@ class Predictor:
         save_artifact(folder, KIND, config, tensors)
 
 
+class Pictures(NamedTuple):
+    """A PNG that a model writes for each photo: its mask or its heat map.
+
+    Attributes:
+        kind: "masks" or "heatmaps", the argument of `predict_files`.
+        place: the file to write, by the name of the photo.
+    """
+
+    kind: str
+    place: Callable[[str], Path]
+
+    def arguments(self, names: Iterable[str]) -> dict[str, Any]:
+        """What to give to `predict_files` for photos of these names."""
+        return {self.kind: [self.place(name) for name in names]}
+
+
 def predict_folder(
     model: PhotoModel,
     folder: Path | str,
     *,
-    mask_of: Callable[[str], Path] | None = None,
+    pictures: Pictures | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Predictions of any model for every file below a folder.
@@ -198,7 +214,7 @@ def predict_folder(
     Args:
         model: what `load_learner` gives for a model for photos.
         folder: hidden files and folders (a leading dot) are ignored, and links to outside it are not followed.
-        mask_of: only of a model of masks: where that of a photo is written, by the photo's path below the folder.
+        pictures: what the model writes for each photo beside its prediction, by the photo's path below the folder.
         progress: called as `progress(done, total)` after each batch.
 
     Returns:
@@ -212,8 +228,8 @@ def predict_folder(
     """
     root = Path(folder)
     paths, left_out = scan(root, copies=True)
-    masks: dict[str, Any] = {} if mask_of is None else {"masks": [mask_of(path) for path in paths]}
-    table = model.predict_files([root / path for path in paths], progress=progress, **masks)
+    more = {} if pictures is None else pictures.arguments(paths)
+    table = model.predict_files([root / path for path in paths], progress=progress, **more)
     if paths and (table[REASON] != "").any() and not any(os.path.exists(root / path) for path in paths):
         raise FolderGoneError(
             f"the folder {root} is gone, or its photos are, so not all of them were predicted. Plug its disk in, and "

@@ -7,18 +7,18 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-from handlens.core.saved import PhotoModel
+from handlens.core.saved import PhotoModel, why_no_heat_maps
 from handlens.errors import DataError, DownloadError, PhotoError, UploadError
 from handlens.io.file_kinds import kind_of
 from handlens.io.files import atomic_folder
 from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.photo_sources.found import FoundFile
 from handlens.studio.photo_sources.gathering import unpack_archive
-from handlens.studio.predictor import predict_folder, with_reasons
+from handlens.studio.predictor import Pictures, predict_folder, with_reasons
 from handlens.studio.scanning import files_below, natural_order, why_not_predicted
 from handlens.studio.zip_names import ZipNames
 
@@ -27,7 +27,7 @@ AT_ONCE = 256
 
 
 class _Photo(NamedTuple):
-    """A file to predict, or why it cannot be; people know it by its `path`, and a mask of it is called like `name`."""
+    """A file to predict, or why it cannot be; people know it by its `path`; pictures of it are called like `name`."""
 
     path: str
     name: str
@@ -40,6 +40,7 @@ def predict_source(
     source: PhotoSource,
     *,
     masks: Path | str | None = None,
+    heatmaps: Path | str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Predictions of any model for the photos of a source.
@@ -50,16 +51,18 @@ def predict_source(
             addresses. Archives are unpacked, and what is at an address is downloaded, to a folder that is removed.
         masks: only of a model of masks: the folder to write, complete or not at all, of a PNG of class numbers for each
             photo. It is called like the photo, below the folder that all photos share: DIR/a/1.jpg has MASKS/a/1.png.
+        heatmaps: only of a model of classes: such a folder, of heat maps of the most probable classes.
         progress: called as `progress(done, total)`, with the photos that are known by then as the total.
 
     Returns:
         A row for each file, in the order of the source: the columns of `photo_predictions_frame`. `path` is relative to
         a folder by itself; otherwise it is absolute, an address, or "ARCHIVE#path in it". A file that is not a photo
-        that can be read has no prediction, and `reason` says why. `mask` is relative to the folder that `masks` is in.
+        that can be read has no prediction, and `reason` says why. `mask` and `heatmap` are relative to the folder that
+        theirs is in.
 
     Raises:
         CollectionError: the source is not there or cannot be listed.
-        DataError: the folder of masks has files, or `masks` does not suit the model.
+        DataError: the folder of masks or heat maps has files, or does not suit the model.
 
     Example:
         >>> import numpy as np
@@ -71,31 +74,43 @@ def predict_source(
         >>> predict_source(Always(), PhotoSource(["1.jpg", "2.jpg"]))["reason"].tolist()
         ['', 'there is no such file']
     """
-    if masks is None:
-        return _predicted(model, source, None, progress)
-    folder = Path(masks)
+    if heatmaps is not None:
+        why = why_no_heat_maps(model) or ("masks are of another kind of model" if masks is not None else "")
+        if why:
+            raise DataError(f"{why}: leave them out.")
+        return _with_pictures(model, source, "heatmaps", Path(heatmaps), progress)
+    if masks is not None:
+        return _with_pictures(model, source, "masks", Path(masks), progress)
+    return _predicted(model, source, None, progress)
+
+
+def _with_pictures(
+    model: PhotoModel, source: PhotoSource, kind: str, folder: Path, progress: Callable[[int, int], None] | None
+) -> pd.DataFrame:
+    """Predictions, and a folder of pictures."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder} is the folder of masks to write, and must be empty or not there: move it away.")
+        raise DataError(f"{folder} is the folder of {kind} to write, and must be empty or not there: move it away.")
     with atomic_folder(folder) as partial:
         names = ZipNames()
 
-        def mask_of(name: str) -> Path:
+        def place(name: str) -> Path:
             return partial / names.file(None, str(PurePosixPath(name).with_suffix(".png")))
 
-        table = _predicted(model, source, mask_of, progress)
-    written = [None if pd.isna(file) else folder.name / Path(file).relative_to(partial) for file in table["mask"]]
-    return table.assign(mask=pd.Series([file and file.as_posix() for file in written], table.index, dtype="str"))
+        table = _predicted(model, source, Pictures(kind, place), progress)
+    column = kind.removesuffix("s")
+    written = [None if pd.isna(file) else folder.name / Path(file).relative_to(partial) for file in table[column]]
+    return table.assign(**{column: pd.Series([file and file.as_posix() for file in written], table.index, dtype="str")})
 
 
 def _predicted(
     model: PhotoModel,
     source: PhotoSource,
-    mask_of: Callable[[str], Path] | None,
+    pictures: Pictures | None,
     progress: Callable[[int, int], None] | None,
 ) -> pd.DataFrame:
-    """The table of `predict_source`; `mask_of` says where a mask is written, by the name of its photo."""
+    """The table of `predict_source`."""
     if source.folder is not None:
-        return predict_folder(model, source.folder, mask_of=mask_of, progress=progress)
+        return predict_folder(model, source.folder, pictures=pictures, progress=progress)
     tables = [model.predict_files([])]
     done = 0
     with TemporaryDirectory(prefix="handlens-predict-") as scratch:
@@ -106,8 +121,8 @@ def _predicted(
                     progress(done + part, known)
 
             good = [photo for photo in photos if not photo.reason]
-            places: dict[str, Any] = {} if mask_of is None else {"masks": [mask_of(photo.name) for photo in good]}
-            table = model.predict_files([photo.file for photo in good], progress=tell, **places)
+            more = {} if pictures is None else pictures.arguments(photo.name for photo in good)
+            table = model.predict_files([photo.file for photo in good], progress=tell, **more)
             rows_of = {photo.path: i for i, photo in enumerate(good)}
             reasons = dict(zip(rows_of, table["reason"], strict=True))
             whys = [photo.reason or why_not_predicted(reasons[photo.path], photo.file) for photo in photos]

@@ -18,6 +18,7 @@ from handlens.core.checks import whole
 from handlens.core.learner import Learner
 from handlens.core.modes import evaluating
 from handlens.core.predictions import photo_predictions_frame
+from handlens.core.saved import why_no_heat_maps
 from handlens.errors import BackboneError, DataError, DownloadError, TrainingError, WeightsError
 from handlens.io.problems import reason_of
 from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network, outline_of
@@ -26,6 +27,7 @@ from handlens.vision.data import ImageDataBunch
 from handlens.vision.dataset import OnPictures
 from handlens.vision.folded_norms import folded_norms, unfold_norms
 from handlens.vision.head import HIDDEN, PS, create_head
+from handlens.vision.heatmap_files import write_heatmaps
 from handlens.vision.image import why_unreadable
 from handlens.vision.mask_files import write_masks
 from handlens.vision.masks import MaskList
@@ -154,6 +156,7 @@ class VisionLearner(Learner):
         files: Sequence[Path | str],
         *,
         masks: Sequence[Path | str] | None = None,
+        heatmaps: Sequence[Path | str] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> pd.DataFrame:
         """Predictions for pictures by their paths, a row for each file, in their order.
@@ -165,16 +168,21 @@ class VisionLearner(Learner):
             files: paths; one that cannot be read, or is too small for the network, gets a row without a prediction,
                 which says why.
             masks: only of a model of masks: the PNG file to write for each photo, of class numbers.
+            heatmaps: only of a model of classes: the PNG file to write for each photo, the photo as the model sees it
+                with the heat map of its most probable class; see `heatmap`.
             progress: called as `progress(done, total)` after each batch.
 
         Returns:
             The columns of `photo_predictions_frame`; `path` holds the paths as they were given. Of masks the columns
             `path`, `mask` (the file), `share of NAME`, that of each class in the pixels that are known (0–1), and
-            `reason`.
+            `reason`. With heat maps there is a column `heatmap`, of their files.
 
         Raises:
-            DataError: `masks` does not name a file for each photo of a model of masks, or is given for another model.
+            DataError: `masks` does not name a file for each photo of a model of masks, or is given for another model;
+                so do or are `heatmaps` of a model of classes.
         """
+        if heatmaps is not None and (why := why_no_heat_maps(self)):
+            raise DataError(f"{why}: leave heatmaps out.")
         if isinstance(self.data.y, MaskList):
             return write_masks(files, self._rows(files, progress), masks, self.data.y.classes or [])
         if masks is not None:
@@ -183,12 +191,13 @@ class VisionLearner(Learner):
         nothing = self.data.y.activate(torch.full((1, self.data.c), torch.nan))[0]
         reasons = [row if isinstance(row, str) else "" for row in rows]
         predictions = [nothing if isinstance(row, str) else row for row in rows]
-        return photo_predictions_frame(
+        table = photo_predictions_frame(
             [str(file) for file in files],
             self.data.y,
             torch.stack(predictions) if predictions else torch.empty(0, *nothing.shape),
             reasons=reasons,
         )
+        return table if heatmaps is None else write_heatmaps(self, files, table, heatmaps)
 
     def answers(self, files: Sequence[Path | str]) -> list[dict[str, Any] | str]:
         """What `predict_files` says of a few pictures, each as plain values; without a prediction the reason alone.

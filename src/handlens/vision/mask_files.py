@@ -15,9 +15,8 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from handlens.core.predictions import PATH, REASON
-from handlens.errors import DataError
-from handlens.io.files import atomic_write
 from handlens.vision.image import UNKNOWN
+from handlens.vision.picture_files import made_for, one_for_each
 
 MASK = "mask"
 """The column of the files."""
@@ -73,13 +72,7 @@ def write_masks(
     Raises:
         DataError: there are not N files to write, or one would be written twice.
     """
-    places = [str(place) for place in masks or []]
-    if len(places) != len(files) or len(set(places)) != len(places):
-        raise DataError(
-            f"this model predicts masks, and masks= must name a PNG to write for each of the {len(files)} photos, each "
-            f"another one; {len(set(places))} arrived: masks=[Path('masks', f'{{Path(file).stem}}.png') for file in "
-            "files]."
-        )
+    places = one_for_each(files, masks, "masks")
     names = share_columns(classes)
     rows: list[list[Any]] = []
     for file, place, mask in zip(files, places, found, strict=True):
@@ -87,8 +80,7 @@ def write_masks(
             rows.append([str(file), None, *[None] * len(names), mask])
             continue
         pixels = mask.numpy()
-        Path(place).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(place) as partial, partial.open("wb") as out:
+        with made_for(place) as out:
             Pillow.fromarray(pixels).save(out, "PNG")
         rows.append([str(file), place, *shares(pixels, len(names)), ""])
     table = pd.DataFrame(rows, columns=[PATH, MASK, *names, REASON])
