@@ -186,7 +186,7 @@ class Predictor:
         save_artifact(folder, KIND, config, tensors)
 
 
-class Pictures(NamedTuple):
+class PicturesBeside(NamedTuple):
     """A PNG that a model writes for each photo: its mask or its heat map.
 
     Attributes:
@@ -206,7 +206,7 @@ def predict_folder(
     model: PhotoModel,
     folder: Path | str,
     *,
-    pictures: Pictures | None = None,
+    pictures: PicturesBeside | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Predictions of any model for every file below a folder.

@@ -18,7 +18,7 @@ from handlens.io.files import atomic_folder
 from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.photo_sources.found import FoundFile
 from handlens.studio.photo_sources.gathering import unpack_archive
-from handlens.studio.predictor import Pictures, predict_folder, with_reasons
+from handlens.studio.predictor import PicturesBeside, predict_folder, with_reasons
 from handlens.studio.scanning import files_below, natural_order, why_not_predicted
 from handlens.studio.zip_names import ZipNames
 
@@ -96,7 +96,7 @@ def _with_pictures(
         def place(name: str) -> Path:
             return partial / names.file(None, str(PurePosixPath(name).with_suffix(".png")))
 
-        table = _predicted(model, source, Pictures(kind, place), progress)
+        table = _predicted(model, source, PicturesBeside(kind, place), progress)
     column = kind.removesuffix("s")
     written = [None if pd.isna(file) else folder.name / Path(file).relative_to(partial) for file in table[column]]
     return table.assign(**{column: pd.Series([file and file.as_posix() for file in written], table.index, dtype="str")})
@@ -105,7 +105,7 @@ def _with_pictures(
 def _predicted(
     model: PhotoModel,
     source: PhotoSource,
-    pictures: Pictures | None,
+    pictures: PicturesBeside | None,
     progress: Callable[[int, int], None] | None,
 ) -> pd.DataFrame:
     """The table of `predict_source`."""
