@@ -11,12 +11,15 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from handlens.core.events import Callback
+from handlens.errors import TrainingError
 from handlens.io.datasets import datasets_folder
 from handlens.io.home import home_folder
 from handlens.io.paths import Path
 from handlens.io.walking import walk
 
 if TYPE_CHECKING:
+    from handlens.core.callbacks import EarlyStopping, SaveBest
     from handlens.core.learner import Learner
 
 __all__ = [
@@ -24,7 +27,10 @@ __all__ = [
     "OTHERS",
     "Config",
     "DatasetType",
+    "EarlyStoppingCallback",
+    "LearnerCallback",
     "Path",
+    "SaveModelCallback",
     "get_image_files",
     "gpu_mem_get_free_no_cache",
     "lr_find",
@@ -35,6 +41,7 @@ ALIASES = {
     "ImageList": "handlens.vision.items:ImageItemList",
     "accuracy_thresh": "handlens.core.metrics:accuracy_multi",
     "cnn_learner": "handlens.vision.learner:create_cnn",
+    "get_tabular_learner": "handlens.tabular.learner:tabular_learner",
 }
 """Names of the course, and what they are here, by module and name."""
 
@@ -50,7 +57,12 @@ OTHERS = {
 }
 """Modules and names of other packages that the course's star imports bring along."""
 
-_OWN = ("Config", "DatasetType", "Path", "get_image_files", "lr_find")
+_OWN = (
+    "Config", "DatasetType", "EarlyStoppingCallback", "LearnerCallback", "Path", "SaveModelCallback",
+    "get_image_files", "lr_find",
+)  # fmt: skip
+
+_MONITORED = {"val_loss": "valid_loss", "trn_loss": "train_loss"}
 
 NAMES = sorted([*ALIASES, *OTHERS, *_OWN])
 """What the star imports take from here."""
@@ -135,6 +147,68 @@ def lr_find(learn: Learner, start_lr: Any = 1e-7, end_lr: Any = 10.0, num_it: in
         50
     """
     return learn.lr_find(start_lr, end_lr, num_it=num_it, **options)
+
+
+def SaveModelCallback(
+    learn: Learner | None = None,  # noqa: ARG001
+    every: str = "improvement",
+    monitor: str = "valid_loss",
+    name: str = "bestmodel",
+) -> SaveBest:
+    """Make a `SaveBest`, of a learner that need not be named.
+
+    Args:
+        learn: not used: the learner is the one that is trained.
+        every: "improvement", which is the only choice.
+        monitor, name: as in `SaveBest`; "val_loss" is another name of "valid_loss".
+
+    Raises:
+        TrainingError: `every` is something else.
+
+    Example:
+        >>> SaveModelCallback(monitor="accuracy", name="best").name
+        'best'
+    """
+    if every != "improvement":
+        raise TrainingError(f"every must be 'improvement'; {every!r} arrived: Checkpoint(name) keeps each epoch.")
+    from handlens.core.callbacks import SaveBest
+
+    return SaveBest(_MONITORED.get(monitor, monitor), name=name)
+
+
+def EarlyStoppingCallback(
+    learn: Learner | None = None,  # noqa: ARG001
+    monitor: str = "valid_loss",
+    min_delta: float = 0.0,
+    patience: int = 0,
+) -> EarlyStopping:
+    """Make an `EarlyStopping`, of a learner that need not be named; arguments as there.
+
+    Example:
+        >>> EarlyStoppingCallback(monitor="val_loss", patience=3).patience
+        3
+    """
+    from handlens.core.callbacks import EarlyStopping
+
+    return EarlyStopping(_MONITORED.get(monitor, monitor), min_delta=min_delta, patience=patience)
+
+
+class LearnerCallback(Callback):
+    """A callback that is made with its learner; its events are those of `Callback`.
+
+    Args:
+        learn: the learner, which each event is given too.
+
+    Example:
+        >>> class Count(LearnerCallback):
+        ...     def after_epoch(self, learn):
+        ...         print(learn.run.epoch)
+        >>> list(Count(None).handlers())
+        ['after_epoch']
+    """
+
+    def __init__(self, learn: Learner | None) -> None:
+        self.learn = learn
 
 
 def gpu_mem_get_free_no_cache() -> int:

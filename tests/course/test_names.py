@@ -22,11 +22,20 @@ import handlens.vision
 from handlens import course
 from handlens.core.artifact import EXPORT
 from handlens.core.bunch import DataBunch
+from handlens.core.callbacks import EarlyStopping, SaveBest
 from handlens.core.labels import CategoryList
 from handlens.core.metrics import accuracy, accuracy_multi, fbeta
 from handlens.core.mixup import Mixup
 from handlens.errors import ArtifactError, DataError, TableError, TrainingError
-from handlens.tabular import TabularList, add_cyclic_datepart, cont_cat_split, load_learner, tabular_learner
+from handlens.tabular import (
+    Categorify,
+    TabularDataBunch,
+    TabularList,
+    add_cyclic_datepart,
+    cont_cat_split,
+    load_learner,
+    tabular_learner,
+)
 from handlens.vision import (
     Augment,
     Flatten,
@@ -547,3 +556,34 @@ def test_lists_of_addresses_and_folders_that_are_not_there(tmp_path: Path) -> No
         verify_images(tmp_path / "absent")
     with pytest.raises(FileNotFoundError):
         course.get_image_files(tmp_path / "absent")
+
+
+def test_callbacks_of_the_course_are_those_of_here() -> None:
+    save = course.SaveModelCallback(None, every="improvement", monitor="val_loss", name="best")
+    assert (type(save), save.monitor, save.name) == (SaveBest, "valid_loss", "best")
+    stop = course.EarlyStoppingCallback(None, monitor="accuracy", min_delta=0.01, patience=3)
+    assert (type(stop), stop.monitor, stop.min_delta, stop.patience) == (EarlyStopping, "accuracy", 0.01, 3)
+    with pytest.raises(TrainingError, match="every must be 'improvement'; 'epoch' arrived"):
+        course.SaveModelCallback(None, every="epoch")
+
+    class Old(course.LearnerCallback):
+        def on_epoch_end(self, **_: object) -> None: ...
+
+    with pytest.raises(TrainingError, match=r"Old.on_epoch_end is an event of fastai 1; here it is after_epoch"):
+        Old(None).handlers()
+
+
+def test_a_table_to_batches_in_one_call(tmp_path: Path) -> None:
+    df = pd.DataFrame({"shop": list("ab") * 8, "size": np.arange(16) / 4, "sold": ["few", "many"] * 8})
+    data = TabularDataBunch.from_df(tmp_path, df, "sold", range(4), [Categorify], test_df=df[:3], bs=4)
+    assert (len(data.train_ds), len(data.valid_ds), len(data.test_ds)) == (12, 4, 3)
+    assert (data.classes, data.encoder.cat_names, data.encoder.cont_names) == (["few", "many"], ["shop"], ["size"])
+    learn = tabular_learner(data, layers=[4], seed=0)
+    predictions, targets, losses = learn.get_preds(course.DatasetType.Valid, with_loss=True)
+    assert losses.tolist() == pytest.approx((-predictions.log())[range(4), targets].tolist(), rel=1e-5)
+
+
+def test_the_label_of_test_data_is_not_used() -> None:
+    df = pd.DataFrame({"shop": list("ab") * 8, "sold": ["few", "many"] * 8})
+    items = TabularList.from_df(df, cat_names=["shop"], procs=[Categorify]).split_by_idx(range(4)).label_from_df("sold")
+    assert len(items.add_test(df[:3], label=0).databunch().test_ds) == 3

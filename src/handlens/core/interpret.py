@@ -83,7 +83,7 @@ class Interpretation:
         self.targets = targets
         self.preds = learn.data.y.activate(outputs)
         self.predicted = learn.data.y.decide(self.preds)
-        self.losses = _losses(learn, outputs, targets)
+        self.losses = item_losses(learn, outputs, targets)
         _check_labelled(self.losses)
 
     @classmethod
@@ -111,7 +111,8 @@ class Interpretation:
         for inputs, targets in dl:
             outputs = learn.outputs(inputs).float()
             kept = (y.decide(y.activate(outputs)), targets)
-            parts.append((*(codes.to("cpu", torch.uint8) for codes in kept), _losses(learn, outputs, targets).cpu()))
+            losses = item_losses(learn, outputs, targets).cpu()
+            parts.append((*(codes.to("cpu", torch.uint8) for codes in kept), losses))
         found.learn, found.dataset, found.preds = learn, dl.dataset, torch.empty(0)
         found.predicted, found.targets, found.losses = (torch.cat(part) for part in zip(*parts, strict=True))
         _check_labelled(found.losses)
@@ -244,7 +245,7 @@ class Interpretation:
         return y.classes
 
 
-def _losses(learn: Learner, outputs: Tensor, targets: Tensor) -> Tensor:
+def item_losses(learn: Learner, outputs: Tensor, targets: Tensor) -> Tensor:
     """The loss of each item: one by one, because a loss function gives the mean over what it is given."""
     pairs = zip(outputs.split(1), targets.split(1), strict=True)
     losses = [learn.loss_func(as_targets(output, target), target).detach() for output, target in pairs]

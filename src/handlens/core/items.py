@@ -430,12 +430,13 @@ class LabelledItems:
     def __repr__(self) -> str:
         return f"{type(self).__name__}: train {self.train!r}; valid {self.valid!r}"
 
-    def add_test(self, items: Any) -> Self:
+    def add_test(self, items: Any, label: Any = None) -> Self:  # noqa: ARG002
         """The same items, and with them test data, which are predicted and have no part in training.
 
         Args:
             items: what `add_test` of this kind of data takes: an item list, whose labels are not asked for; of tables
                 also a frame.
+            label: not used, as in the course: test data have no labels.
 
         Returns:
             Labelled items; this object is not changed.

@@ -11,7 +11,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import torch
 from torch import Tensor, nn
@@ -402,12 +402,25 @@ class Learner:
         known = labelled(targets)
         return [loss, *(float(metric(predictions, targets)) if known else math.nan for metric in self.metrics)]
 
-    def get_preds(self, ds_type: str = "valid", *, dl: Loader | None = None) -> tuple[Tensor, Tensor]:
+    @overload
+    def get_preds(
+        self, ds_type: str = ..., *, dl: Loader | None = ..., with_loss: Literal[False] = ...
+    ) -> tuple[Tensor, Tensor]: ...
+
+    @overload
+    def get_preds(
+        self, ds_type: str = ..., *, dl: Loader | None = ..., with_loss: Literal[True]
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+
+    def get_preds(
+        self, ds_type: str = "valid", *, dl: Loader | None = None, with_loss: bool = False
+    ) -> tuple[Tensor, ...]:
         """Predictions and targets of a whole dataset, in the order of its items.
 
         Args:
             ds_type: the part of the data: "train", "valid" or "test"; all are prepared as validation data are.
             dl: a loader, such as `data.loader(items)` gives; used in place of `ds_type`.
+            with_loss: also give the loss of each item by itself, [N].
 
         Returns:
             Predictions and targets, both on the CPU, a row for each item. Predictions are probabilities [N, classes],
@@ -419,7 +432,12 @@ class Learner:
         """
         outputs, targets, _ = self.run_over(self.data.to_predict(ds_type) if dl is None else self._to_predict(dl))
         y = self.data.y
-        return y.in_rows(y.activate(outputs)), y.in_rows(targets)
+        found = y.in_rows(y.activate(outputs)), y.in_rows(targets)
+        if not with_loss:
+            return found
+        from handlens.core.interpret import item_losses
+
+        return *found, item_losses(self, outputs, targets)
 
     def _to_predict(self, dl: Loader) -> Loader:
         """A loader as a model predicts it: the training data's shuffles and transforms at random, for training only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from handlens.core.items import ItemList, Labelled, positions_of
 from handlens.core.labels import labels_from_state
 from handlens.core.loaders import Batch, TensorLoader
 from handlens.errors import ArtifactError, DataError, TableError
+from handlens.tabular.cont_cat_split import cont_cat_split
 from handlens.tabular.encoder import Encoder, MakeProc
 from handlens.tabular.frames import check_columns, check_names
 from handlens.tabular.procs import TabularProc
@@ -117,6 +118,51 @@ class TabularDataBunch(DataBunch):
 
     train_dl: TensorLoader
     valid_dl: TensorLoader
+
+    @classmethod
+    def from_df(
+        cls,
+        path: Path | str,
+        df: pd.DataFrame,
+        dep_var: str,
+        valid_idx: Iterable[int],
+        procs: Sequence[Any] = (),
+        cat_names: Sequence[str] | None = None,
+        cont_names: Sequence[str] | None = None,
+        *,
+        test_df: pd.DataFrame | None = None,
+        **options: Any,
+    ) -> Self:
+        """A table to batches in one call, as in the course; the data-block API, see `TabularList`, can do more.
+
+        Args:
+            path: the folder that models and exports are saved below.
+            df: the table.
+            dep_var: the column to predict: numbers if it holds floats, otherwise classes.
+            valid_idx: positions of the rows that are held out.
+            procs: the processors, such as `[FillMissing, Categorify, Normalize]`.
+            cat_names, cont_names: the categorical and continuous columns; those of `cont_cat_split` unless given.
+            test_df: rows to predict.
+            options: those of `databunch`: `bs` and `device`.
+
+        Raises:
+            TableError: as `TabularList.from_df`.
+
+        Example:
+            >>> from handlens.tabular.procs import Categorify
+            >>> df = pd.DataFrame({"shop": ["a", "b"] * 8, "sold": ["few", "many"] * 8})
+            >>> TabularDataBunch.from_df(".", df, "sold", range(4), [Categorify], ["shop"]).classes
+            ['few', 'many']
+        """
+        if cat_names is None and cont_names is None:
+            cont_names, cat_names = cont_cat_split(df, dep_var=dep_var)
+        items = TabularList.from_df(
+            df, path=path, cat_names=list(cat_names or []), cont_names=list(cont_names or []), procs=procs
+        )
+        data: Self = items.split_by_idx(valid_idx).label_from_df(dep_var).databunch(**options)
+        if test_df is not None:
+            data.add_test(test_df)
+        return data
 
     @classmethod
     def create(  # type: ignore[override]  # no workers: nothing is made item by item
