@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn, tensor
+from torch import nn
 from torch.nn import functional as F
 
 from handlens import course
@@ -41,7 +41,6 @@ __all__ = [
     "load_learner",
     "nn",
     "np",
-    "tensor",
     "torch",
     "untar_data",
 ]

@@ -19,6 +19,8 @@ from handlens.io.paths import Path
 from handlens.io.walking import walk
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from handlens.core.callbacks import EarlyStopping, SaveBest
     from handlens.core.learner import Learner
 
@@ -34,6 +36,7 @@ __all__ = [
     "get_image_files",
     "gpu_mem_get_free_no_cache",
     "lr_find",
+    "tensor",
 ]
 
 ALIASES = {
@@ -59,7 +62,7 @@ OTHERS = {
 
 _OWN = (
     "Config", "DatasetType", "EarlyStoppingCallback", "LearnerCallback", "Path", "SaveModelCallback",
-    "get_image_files", "lr_find",
+    "get_image_files", "lr_find", "tensor",
 )  # fmt: skip
 
 _MONITORED = {"val_loss": "valid_loss", "trn_loss": "train_loss"}
@@ -136,6 +139,23 @@ def get_image_files(path: Path | str, *, recurse: bool = False, extensions: Iter
     root.stat()
     found = [entry.path for entry in walk(root, recurse=recurse) if not entry.problem]
     return sorted(Path(root / file) for file in found if file.name.lower().endswith(endings))
+
+
+def tensor(data: Any, *more: Any, **options: Any) -> Tensor:
+    """`torch.tensor`, also of several numbers: tensor(3.0, 2) is tensor([3.0, 2.0]).
+
+    Args:
+        data: as of `torch.tensor`, or the first of several numbers or lists.
+        more: the others.
+        options: those of `torch.tensor`, such as `dtype`.
+
+    Example:
+        >>> tensor(3.0, 2), tensor([1, 2])
+        (tensor([3., 2.]), tensor([1, 2]))
+    """
+    import torch
+
+    return torch.tensor((data, *more) if more else data, **options)
 
 
 def lr_find(learn: Learner, start_lr: Any = 1e-7, end_lr: Any = 10.0, num_it: int = 100, **options: Any) -> float:

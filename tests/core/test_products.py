@@ -12,7 +12,7 @@ import pytest
 from handlens.core.products import product
 from tests.source_files import ROOT, python_files, text_of
 
-OF_TORCH = {"studio/features/patches.py", "studio/onnx_graph.py", "vision/transform/tensors.py"}
+OF_TORCH = {"studio/features/patches.py", "studio/onnx_graph.py", "vision/transform/tensors.py", "vision/unet.py"}
 """Modules whose products are PyTorch's, which never warns."""
 
 

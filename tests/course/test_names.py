@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,6 +16,8 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image as Pillow
+from torch.nn import functional as F
+from torch.utils.data import TensorDataset
 
 import handlens.basics
 import handlens.metrics
@@ -23,7 +27,9 @@ from handlens import course
 from handlens.core.artifact import EXPORT
 from handlens.core.bunch import DataBunch
 from handlens.core.callbacks import EarlyStopping, SaveBest
-from handlens.core.labels import CategoryList
+from handlens.core.items import Labelled
+from handlens.core.labels import CategoryList, MultiCategoryList
+from handlens.core.loaders import TensorLoader
 from handlens.core.metrics import accuracy, accuracy_multi, fbeta
 from handlens.core.mixup import Mixup
 from handlens.errors import ArtifactError, DataError, TableError, TrainingError
@@ -581,6 +587,72 @@ def test_a_table_to_batches_in_one_call(tmp_path: Path) -> None:
     learn = tabular_learner(data, layers=[4], seed=0)
     predictions, targets, losses = learn.get_preds(course.DatasetType.Valid, with_loss=True)
     assert losses.tolist() == pytest.approx((-predictions.log())[range(4), targets].tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("ending", "loss", "expected"),
+    [
+        (nn.Sigmoid(), nn.BCELoss(), [0.25, 0.75]),
+        (nn.Sigmoid(), F.binary_cross_entropy, [0.25, 0.75]),
+        (nn.Identity(), None, [0.25, 0.75]),
+        (nn.Identity(), partial(F.binary_cross_entropy_with_logits, reduction="mean"), [0.25, 0.75]),
+    ],
+)
+def test_a_model_that_gives_probabilities_of_several_classes(
+    ending: nn.Module, loss: object, expected: list[float]
+) -> None:
+    x, y = torch.zeros(4, 2), MultiCategoryList(["a", "b", "a b", "a"], label_delim=" ")
+    loader = TensorLoader(Labelled(x, y), (x,), y.data, bs=2, device=torch.device("cpu"))
+    data = DataBunch(loader, loader, device="cpu")
+    layer = nn.Linear(2, 2)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.copy_(torch.tensor([-math.log(3), math.log(3)]))
+    learn = Learner(data, nn.Sequential(layer, ending), loss_func=loss, metrics=course.accuracy_thresh)
+    assert learn.get_preds()[0][0].tolist() == pytest.approx(expected)
+    # Only the second class is predicted, of every item: 3 of 8 are right.
+    assert learn.validate()[1] == pytest.approx(3 / 8)
+
+
+def test_a_model_that_gives_logarithms_of_probabilities() -> None:
+    x, y = torch.zeros(4, 2), torch.tensor([0, 1, 1, 1])
+    layer = nn.Linear(2, 2)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.copy_(torch.tensor([0.0, math.log(3)]))
+    data = DataBunch.create(TensorDataset(x, y), TensorDataset(x, y), bs=2)
+    for loss in (nn.NLLLoss(), F.nll_loss, partial(F.nll_loss, weight=torch.ones(2))):
+        learn = Learner(data, nn.Sequential(layer, nn.LogSoftmax(1)), loss_func=loss, metrics=accuracy)
+        assert learn.get_preds()[0][0].tolist() == pytest.approx([0.25, 0.75])
+        assert learn.validate() == pytest.approx([-(math.log(0.25) + 3 * math.log(0.75)) / 4, 0.75])
+        assert learn.interpret().preds[0].tolist() == pytest.approx([0.25, 0.75])
+
+
+def test_the_usual_rate_of_one_cycle_is_a_tenth_for_groups_before_the_last() -> None:
+    x, y = torch.zeros(4, 2), torch.tensor([0, 1, 1, 1])
+    data = DataBunch.create(TensorDataset(x, y), TensorDataset(x, y), bs=2)
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2), nn.Linear(2, 2))
+    learn = Learner(data, model, layer_groups=list(model))
+    learn.fit_one_cycle(1, seed=0)
+    assert learn.run.schedule.rates.max(0).tolist() == pytest.approx([3e-4, 3e-4, 3e-3])
+
+
+def test_one_metric_may_be_set() -> None:
+    x, y = torch.zeros(4, 2), torch.tensor([0, 1, 1, 1])
+    data = DataBunch.create(TensorDataset(x, y), TensorDataset(x, y), bs=2)
+    learn = Learner(data, nn.Linear(2, 2))
+    learn.metrics = accuracy
+    assert learn.metrics == [accuracy]
+    assert len(learn.validate()) == 2
+    with pytest.raises(TrainingError, match="metrics must be a list"):
+        learn.metrics = 3
+
+
+def test_a_tensor_of_several_numbers() -> None:
+    assert handlens.basics.tensor(3.0, 2).tolist() == [3.0, 2.0]
+    assert handlens.vision.tensor([1, 2], [3, 4]).tolist() == [[1, 2], [3, 4]]
+    assert handlens.tabular.tensor([1, 2], dtype=torch.float64).dtype == torch.float64
+    assert handlens.basics.tensor(5).shape == ()
 
 
 def test_the_label_of_test_data_is_not_used() -> None:

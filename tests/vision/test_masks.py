@@ -395,3 +395,12 @@ def test_a_batch_without_known_pixels_teaches_nothing(make: MakeMasks, folder: P
     learn = unet_learner(make(size=32), NET, pretrained=False, seed=0)
     with pytest.raises(TrainingError, match="no training item counts in the loss"):
         learn.fit(1, seed=0)
+
+
+def test_masks_of_0_and_255_are_warned_of_where_255_is_likely_a_class(tmp_path: Path) -> None:
+    files = [save_mask(tmp_path / f"{i}.png", [[0, 255], [0, 0]]) for i in range(2)]
+    with pytest.warns(UserWarning, match=r"nothing is learned of 'car'. Give div=True if 255 stands for it"):
+        MaskList(files, classes=["road", "car"])
+    MaskList(files, classes=["road", "car"], div=True)
+    MaskList(files, classes=CLASSES)
+    MaskList([*files, save_mask(tmp_path / "b.png", [[0, 1], [255, 0]])], classes=["road", "car"])

@@ -81,7 +81,7 @@ class Interpretation:
         self.learn = learn
         self.dataset = dataset
         self.targets = targets
-        self.preds = learn.data.y.activate(outputs)
+        self.preds = learn.activate(outputs)
         self.predicted = learn.data.y.decide(self.preds)
         self.losses = item_losses(learn, outputs, targets)
         _check_labelled(self.losses)
@@ -110,7 +110,7 @@ class Interpretation:
         parts = []
         for inputs, targets in dl:
             outputs = learn.outputs(inputs).float()
-            kept = (y.decide(y.activate(outputs)), targets)
+            kept = (y.decide(learn.activate(outputs)), targets)
             losses = item_losses(learn, outputs, targets).cpu()
             parts.append((*(codes.to("cpu", torch.uint8) for codes in kept), losses))
         found.learn, found.dataset, found.preds = learn, dl.dataset, torch.empty(0)

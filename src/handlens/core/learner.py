@@ -30,7 +30,7 @@ from handlens.core.metrics import Metric, labelled, metric_name
 from handlens.core.mixup import Mixup
 from handlens.core.modes import evaluating, unchanged
 from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, check_decay, freeze
-from handlens.core.outputs import Outputs, Prediction, apply_model, run_over
+from handlens.core.outputs import Outputs, Prediction, apply_model, as_predictions, run_over
 from handlens.core.recorder import Recorder
 from handlens.core.schedule import USUAL_RATE, Rates, Schedule, constant, exponential, group_rates, one_cycle
 from handlens.core.summary import Summary, summarize
@@ -101,8 +101,7 @@ class Learner:
         self.model = model.eval()  # as in prediction, but while it is trained
         self.data = data
         self.loss_func: Loss = loss_func or data.y.loss_func
-        one = [metrics] if callable(metrics) else metrics
-        self.metrics: list[Metric] = listed(one, "metrics", "[accuracy]", TrainingError)
+        self.metrics = metrics
         self.layer_groups = list(layer_groups) if layer_groups is not None else [model]
         self.opt_func = opt_func
         self.wd = check_decay(wd)
@@ -114,6 +113,15 @@ class Learner:
         """The optimizer of the current run."""
         self.run: Run
         """The state of the current run, or of the latest."""
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """What is worked out over the whole validation set after each epoch; one metric may be set, or several."""
+        return self._metrics
+
+    @metrics.setter
+    def metrics(self, metrics: Metric | Sequence[Metric]) -> None:
+        self._metrics = listed([metrics] if callable(metrics) else metrics, "metrics", "[accuracy]", TrainingError)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {self.data!r}"
@@ -203,7 +211,7 @@ class Learner:
     def fit_one_cycle(
         self,
         epochs: int | None = None,
-        max_lr: Rates = USUAL_RATE,
+        max_lr: Rates = slice(USUAL_RATE),
         *,
         cyc_len: int | None = None,
         wd: float | None = None,
@@ -219,6 +227,7 @@ class Learner:
             epochs: how many times the training items are gone through, 1 or more; `cyc_len`, its name in the course,
                 may be given instead.
             max_lr: the largest learning rate; `slice(a, b)` gives layer groups rates of their own, see `group_rates`.
+                Unless given the last group has the usual rate, and the others a tenth of it, as in the course.
             wd: weight decay, for this fit and those that follow; that of the fit before unless given.
             pct_start: the share of the steps, 0 to 1, in which the rate rises to `max_lr`; in the rest it falls.
             div_factor: the first rate is `max_lr` divided by it, 1 or more.
@@ -398,7 +407,7 @@ class Learner:
             with self._evaluating():
                 return validate_batches(loader, self.outputs, self.loss_func, y, self.metrics, self.processes)
         outputs, targets, loss = self.run_over(loader)
-        predictions = y.activate(outputs)
+        predictions = self.activate(outputs)
         known = labelled(targets)
         return [loss, *(float(metric(predictions, targets)) if known else math.nan for metric in self.metrics)]
 
@@ -432,7 +441,7 @@ class Learner:
         """
         outputs, targets, _ = self.run_over(self.data.to_predict(ds_type) if dl is None else self._to_predict(dl))
         y = self.data.y
-        found = y.in_rows(y.activate(outputs)), y.in_rows(targets)
+        found = y.in_rows(self.activate(outputs)), y.in_rows(targets)
         if not with_loss:
             return found
         from handlens.core.interpret import item_losses
@@ -456,7 +465,7 @@ class Learner:
         """
         inputs, _ = self.data.one_item(item)
         y = self.data.y
-        values = y.activate(self.outputs(inputs).float().cpu())
+        values = self.activate(self.outputs(inputs).float().cpu())
         codes = y.decide(values)
         size = inputs.shape[-2:] if isinstance(inputs, Tensor) else ()
         # Clones, which unlike the tensors they are of may be changed.
@@ -471,6 +480,10 @@ class Learner:
         """The model's output for a batch's inputs [B, …] in prediction, without gradients: [B, data.c]."""
         with self._evaluating(), torch.inference_mode():
             return self.forward(inputs)
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        """The model's outputs [N, …] as predictions, see `handlens.core.outputs.as_predictions`."""
+        return as_predictions(outputs, self.data.y, self.loss_func)
 
     def run_over(self, dl: Loader) -> Outputs:
         """Outputs, targets and the mean loss over a loader's items, in its order; DataError if it has none."""

@@ -74,7 +74,7 @@ def _metrics_in_batches(learn: Learner) -> list[HeldOutMetric]:
     running = [RunningMetric(metric) for metric in learn.metrics]
     found: list[list[Tensor]] = [[] for _ in running]
     for inputs, targets in learn.data.valid_dl:
-        predictions = learn.data.y.activate(learn.outputs(inputs).float()).cpu()
+        predictions = learn.activate(learn.outputs(inputs).float()).cpu()
         for parts, metric in zip(found, running, strict=True):
             parts.append(metric.of_items(predictions, targets.cpu()))
 

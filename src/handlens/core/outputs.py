@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from handlens.core.distributed import ALONE, Alone
-from handlens.core.labels import Loss
+from handlens.core.labels import LabelList, Loss
 from handlens.core.loaders import Loader
 from handlens.errors import DataError
 
@@ -32,6 +34,34 @@ class Prediction(NamedTuple):
     label: Any
     code: Tensor
     values: Tensor
+
+
+def as_predictions(outputs: Tensor, y: LabelList, loss_func: Loss) -> Tensor:
+    """A model's outputs as predictions: as the labels say, unless the loss says that they are probabilities already.
+
+    A model that is trained with binary cross-entropy ends in its own sigmoid, and one that is trained with the negative
+    log-likelihood in its own logarithm of a softmax.
+
+    Args:
+        outputs: [N, …].
+        y: the labels.
+        loss_func: the loss that the model is trained with.
+
+    Example:
+        >>> from handlens.core.labels import CategoryList
+        >>> y = CategoryList(["cat", "dog"])
+        >>> as_predictions(torch.tensor([[0.25, 0.75]]).log(), y, nn.NLLLoss())
+        tensor([[0.2500, 0.7500]])
+        >>> as_predictions(torch.zeros(1, 2), y, y.loss_func)
+        tensor([[0.5000, 0.5000]])
+    """
+    while isinstance(loss_func, partial):
+        loss_func = loss_func.func
+    if isinstance(loss_func, nn.BCELoss) or loss_func is F.binary_cross_entropy:
+        return outputs
+    if isinstance(loss_func, nn.NLLLoss) or loss_func is F.nll_loss:
+        return outputs.exp()
+    return y.activate(outputs)
 
 
 class Outputs(NamedTuple):

@@ -14,7 +14,7 @@ from handlens.core.distributed import ALONE, Alone
 from handlens.core.labels import LabelList, Loss
 from handlens.core.loaders import Loader
 from handlens.core.metrics import Metric
-from handlens.core.outputs import over_batches
+from handlens.core.outputs import as_predictions, over_batches
 
 Counts = Callable[..., Tensor]
 """(predictions, targets) → float64 [N, k]: numbers of each item that are added up over all items."""
@@ -119,7 +119,7 @@ def validate_batches(
     for batch in over_batches(dl, forward, loss_func, together):
         total += float(batch.loss) * batch.counted
         items += batch.counted
-        predictions, targets = y.activate(batch.outputs).cpu(), batch.targets.cpu()
+        predictions = as_predictions(batch.outputs, y, loss_func).cpu()
         for metric in running:
-            metric.add(predictions, targets)
+            metric.add(predictions, batch.targets.cpu())
     return [total / items if items else math.nan, *(metric.value for metric in running)]

@@ -18,7 +18,7 @@ if "torch" not in sys.modules and "GOMP_SPINCOUNT" not in os.environ:
 
 import numpy as np
 import torch
-from torch import nn, tensor
+from torch import nn
 from torch.nn import functional as F
 
 from handlens import course
@@ -115,7 +115,6 @@ __all__ = [
     "rmspe_scale",
     "roc_auc",
     "tabular_learner",
-    "tensor",
     "torch",
     "untar_data",
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn, tensor
+from torch import nn
 from torch.nn import Flatten
 from torch.nn import functional as F
 
@@ -180,7 +180,6 @@ __all__ = [
     "skew",
     "squish",
     "symmetric_warp",
-    "tensor",
     "tilt",
     "torch",
     "unet_learner",

@@ -242,7 +242,7 @@ class VisionLearner(Learner):
                 for i, _, _ in same:
                     rows[i] = reason_of(error)
                 continue
-            for (i, _, view), row in zip(same, y.activate(outputs.float().cpu()), strict=True):
+            for (i, _, view), row in zip(same, self.activate(outputs.float().cpu()), strict=True):
                 if row.isnan().any():
                     rows[i] = NOT_NUMBERS
                 else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +18,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torch.nn import functional as F
 
-from handlens.core.checks import listed
+from handlens.core.checks import callers_level, listed
 from handlens.core.labels import NO_CLASS, LabelList
 from handlens.core.labels.base import as_table, saved_list, saved_names
 from handlens.core.labels.classes import checked_classes
@@ -134,6 +136,21 @@ class MaskList(LabelList):
             raise DataError(f"div must be True or False; {div!r} arrived.")
         self.div = div
         self._hold(_checked_files(values))
+        if self.c == 2 and not div:
+            self._warn_of_masks_to_divide(self.classes[1])
+
+    def _warn_of_masks_to_divide(self, name: Any) -> None:
+        """Warn if the first masks hold 0 and 255 alone: 255 is unknown, but was likely meant to be the class 1."""
+        held = set[int]()
+        for file in [file for file in self.files if file is not None][:_FEW]:
+            with suppress(DataError):  # it is said when the mask is read
+                held |= set(np.unique(open_mask(file).pixels).tolist())
+        if held == {0, UNKNOWN}:
+            warnings.warn(
+                f"the first masks hold 0 and 255 alone, and 255 is unknown: nothing is learned of {name!r}. "
+                "Give div=True if 255 stands for it.",
+                stacklevel=callers_level(),
+            )
 
     @staticmethod
     def loss_func(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -90,4 +90,4 @@ def _between_pixels(matrix: NDArray[np.float64], to: tuple[int, int], of: tuple[
         height, width = size
         return np.array([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]])
 
-    return pixels(to) @ matrix @ np.linalg.inv(pixels(of))
+    return product(product(pixels(to), matrix), np.linalg.inv(pixels(of)))
