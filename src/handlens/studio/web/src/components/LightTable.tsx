@@ -210,7 +210,7 @@ function Cell({ of, p, pTitle, best, isStop }: CellProps): JSX.Element {
         tabIndex={isStop ? 0 : -1}
         onFocus={() => (stop.value = key)}
         aria-current={current ? 'true' : undefined}
-        aria-label={`${titleOf(of)}, ${pTitle}${score === null ? '' : `, separates ${percent(score)}`}`}
+        aria-label={`${titleOf(of)}, ${pTitle}${waits ? ', open' : ''}${score === null ? '' : `, separates ${percent(score)}`}`}
         data-tip={`${titleOf(of)} · ${pTitle}${waits ? ' · arranged when you go there' : ''}`}
         onClick={() => {
           goTo(of.id, p)
