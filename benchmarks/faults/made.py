@@ -199,7 +199,7 @@ def make_models(connection: Connection, folder: Path, whole: Path) -> None:
         shutil.move(folder / "models" / "checkpoint", folder / "training-checkpoint")
     learn.save("weights")
     shutil.move(folder / "models" / "weights", folder / "weights")
-    (folder / "models").rmdir()
+    shutil.rmtree(folder / "models")  # the lock of the checkpoint is left
     learn.export(str(folder / "tabular-learner"))
     own = shutil.copytree(whole, folder / "collection")
     with Collection.open(own) as collection:

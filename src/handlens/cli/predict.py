@@ -60,8 +60,9 @@ def predict(
 ) -> None:
     """Predict each photo, wherever it is, or each row of a table.
 
-    Photos and rows become one CSV file, whole or not at all. Masks and heat maps are PNG files in a folder beside it,
-    FILE-masks or FILE-heatmaps.
+    Photos and rows become one CSV file, whole or not at all.
+
+    Masks and heat maps are PNG files in a folder beside it, FILE-masks or FILE-heatmaps.
 
     Predictions of shards are Parquet files, and the options on where the work is done are for these.
 
