@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from handlens.core.callbacks import EarlyStopping, SaveBest
+    from handlens.core.labels import Loss
     from handlens.core.learner import Learner
 
 __all__ = [
     "ALIASES",
     "OTHERS",
+    "BCEWithLogitsFlat",
     "Config",
+    "CrossEntropyFlat",
     "DatasetType",
     "EarlyStoppingCallback",
     "LearnerCallback",
+    "MSELossFlat",
     "Path",
     "SaveModelCallback",
     "get_image_files",
@@ -42,6 +46,8 @@ __all__ = [
 ALIASES = {
     "ClassificationInterpretation": "handlens.core.interpret:Interpretation",
     "ImageList": "handlens.vision.items:ImageItemList",
+    "PointsLabelList": "handlens.vision.points:PointsList",
+    "SegmentationLabelList": "handlens.vision.masks:MaskList",
     "accuracy_thresh": "handlens.core.metrics:accuracy_multi",
     "cnn_learner": "handlens.vision.learner:create_cnn",
     "get_tabular_learner": "handlens.tabular.learner:tabular_learner",
@@ -61,8 +67,8 @@ OTHERS = {
 """Modules and names of other packages that the course's star imports bring along."""
 
 _OWN = (
-    "Config", "DatasetType", "EarlyStoppingCallback", "LearnerCallback", "Path", "SaveModelCallback",
-    "get_image_files", "lr_find", "tensor",
+    "BCEWithLogitsFlat", "Config", "CrossEntropyFlat", "DatasetType", "EarlyStoppingCallback", "LearnerCallback",
+    "MSELossFlat", "Path", "SaveModelCallback", "get_image_files", "gpu_mem_get_free_no_cache", "lr_find", "tensor",
 )  # fmt: skip
 
 _MONITORED = {"val_loss": "valid_loss", "trn_loss": "train_loss"}
@@ -211,6 +217,54 @@ def EarlyStoppingCallback(
     from handlens.core.callbacks import EarlyStopping
 
     return EarlyStopping(_MONITORED.get(monitor, monitor), min_delta=min_delta, patience=patience)
+
+
+def CrossEntropyFlat(axis: int = -1) -> Loss:
+    """Make the cross-entropy of classes, or that of masks; both are the losses that labels have by themselves.
+
+    Args:
+        axis: 1 for masks, whose scores are [B, classes, H, W]; −1 for one class a picture, of [B, classes].
+
+    Raises:
+        TrainingError: `axis` is something else.
+
+    Example:
+        >>> import torch
+        >>> round(float(CrossEntropyFlat()(torch.zeros(3, 4), torch.tensor([0, 1, 2])).exp()), 4)
+        4.0
+    """
+    if axis not in (1, -1):
+        raise TrainingError(f"axis must be 1, for masks, or -1; {axis} arrived.")
+    if axis == 1:
+        of_masks: Loss = importlib.import_module("handlens.vision.masks").MaskList.loss_func
+        return of_masks
+    from torch import nn
+
+    return nn.CrossEntropyLoss()
+
+
+def MSELossFlat() -> Loss:
+    """Make torch's mean squared error; a learner gives each loss outputs of the shape of the targets.
+
+    Example:
+        >>> MSELossFlat()
+        MSELoss()
+    """
+    from torch import nn
+
+    return nn.MSELoss()
+
+
+def BCEWithLogitsFlat() -> Loss:
+    """Make torch's binary cross-entropy of scores; a learner gives each loss outputs of the shape of the targets.
+
+    Example:
+        >>> BCEWithLogitsFlat()
+        BCEWithLogitsLoss()
+    """
+    from torch import nn
+
+    return nn.BCEWithLogitsLoss()
 
 
 class LearnerCallback(Callback):

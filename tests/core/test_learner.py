@@ -16,7 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from handlens.core.bunch import DataBunch
-from handlens.core.callbacks import Callback
+from handlens.core.callbacks import Callback, SaveBest
+from handlens.core.checkpoint import Checkpoint
 from handlens.core.learner import Learner
 from handlens.core.metrics import accuracy, rmse
 from handlens.core.schedule import one_cycle
@@ -415,3 +416,20 @@ def test_a_copy_of_a_trained_learner_is_another_learner(make_learner: MakeLearne
     learn.fit(1, 1e-2, seed=0)
     assert torch.equal(weights(learn), learn_again)
     assert not torch.equal(learn_again, before)
+
+
+def test_models_are_kept_in_the_folder_that_is_set(make_learner: MakeLearner, tmp_path: Path) -> None:
+    learn = make_learner(model_dir="kept")
+    assert learn.save("a") == learn.path / "kept" / "a"
+    learn.model_dir = tmp_path / "elsewhere"
+    assert learn.save("b") == tmp_path / "elsewhere" / "b"
+    learn.fit(1, callbacks=[SaveBest(name="best"), Checkpoint("run")])
+    assert sorted(one.name for one in (tmp_path / "elsewhere").glob("[!.]*")) == ["b", "best"]
+    learn.load("b")
+    assert not (learn.path / "models").exists()
+
+
+def test_finding_a_rate_takes_the_number_of_batches_third(make_learner: MakeLearner) -> None:
+    learn = make_learner()
+    learn.lr_find(1e-5, 1e-4, 7)
+    assert len(learn.recorder.losses) == 7

@@ -659,3 +659,73 @@ def test_the_label_of_test_data_is_not_used() -> None:
     df = pd.DataFrame({"shop": list("ab") * 8, "sold": ["few", "many"] * 8})
     items = TabularList.from_df(df, cat_names=["shop"], procs=[Categorify]).split_by_idx(range(4)).label_from_df("sold")
     assert len(items.add_test(df[:3], label=0).databunch().test_ds) == 3
+
+
+def test_from_lists_takes_paths_that_begin_with_its_path(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pictures.parent)
+    path, names = Path(pictures.name), ["train/red/red_0.png", "train/blue/blue_0.png"]
+    for files in ([path / name for name in names], names):
+        data = ImageDataBunch.from_lists(path, files, labels=["x", "x"], valid_pct=0.5, seed=0, bs=1)
+        assert sorted(map(str, [*data.train_ds.x.items, *data.valid_ds.x.items])) == [
+            str(path / name) for name in reversed(names)
+        ]
+
+
+def test_a_model_is_opened_by_the_name_of_its_file(tmp_path: Path) -> None:
+    df = pd.DataFrame({"x": np.arange(12.0), "y": np.arange(12.0)})
+    items = TabularList.from_df(df, cont_names=["x"], path=tmp_path).split_by_idx([1, 2])
+    learn = tabular_learner(items.label_from_df("y").databunch(bs=4), layers=[4], seed=0)
+    learn.export()
+    wanted = learn.predict_frame(df)
+    assert load_learner(tmp_path, "export.pkl").predict_frame(df).equals(wanted)  # the name in the course
+    learn.export("other")
+    learn.fit(1, 0.1)
+    learn.export("export.pkl")
+    assert load_learner(tmp_path, file="other").predict_frame(df).equals(wanted)
+    assert load_learner(tmp_path, "export.pkl").predict_frame(df).equals(learn.predict_frame(df))
+    with pytest.raises(ArtifactError, match="absent"):
+        load_learner(tmp_path, "absent")
+    for outside in ("../other", tmp_path / "other"):
+        with pytest.raises(DataError, match="file must be a name below the folder"):
+            load_learner(tmp_path / "learner", outside)
+
+
+def test_losses_of_the_course_get_outputs_in_the_shape_of_the_targets() -> None:
+    x, y = torch.arange(4.0)[:, None], torch.tensor([0.0, 1.0, 0.0, 1.0])
+    data = DataBunch.create(torch.utils.data.TensorDataset(x, y), torch.utils.data.TensorDataset(x, y), bs=4)
+    same = nn.Linear(1, 1)
+    nn.init.ones_(same.weight)
+    nn.init.zeros_(same.bias)
+    squares = [0.0, 0.0, 4.0, 4.0]  # of [4, 1] and [4], each compared with each, the mean would be 2.5
+    logs = [float(np.log1p(np.exp(score))) for score in (0, -1, 2, -3)]
+    for loss, wanted in ((course.MSELossFlat(), squares), (course.BCEWithLogitsFlat(), logs)):
+        learn = Learner(data, same, loss_func=loss)
+        assert learn.validate() == [pytest.approx(np.mean(wanted))]
+        assert learn.get_preds(with_loss=True)[2].tolist() == pytest.approx(wanted)
+        learn.fit(1, 1e-9)
+        assert learn.recorder.losses.tolist() == pytest.approx([np.mean(wanted)])
+
+
+def test_the_cross_entropy_of_masks() -> None:
+    scores = torch.zeros(1, 3, 1, 2)
+    scores[0, 1] = 1.0
+    loss = course.CrossEntropyFlat(axis=1)
+    wanted = np.log(np.e + 2) - 1
+    assert float(loss(scores, torch.tensor([[[[1, 255]]]]))) == pytest.approx(wanted)  # 255 is not known
+    with pytest.raises(TrainingError, match="axis must be 1"):
+        course.CrossEntropyFlat(axis=2)
+    assert handlens.vision.SegmentationLabelList is handlens.vision.MaskList
+    assert handlens.vision.PointsLabelList is handlens.vision.PointsList
+
+
+def test_one_batch_of_a_part(pictures: Path) -> None:
+    data = ImageDataBunch.from_folder(pictures, test="test", size=8, bs=3)
+    assert data.batch_size == 3
+    inputs, targets = data.one_batch(course.DatasetType.Valid)
+    assert (inputs.shape, targets.tolist()) == ((4, 3, 8, 8), [0, 0, 1, 1])
+    assert data.one_batch("test")[0].shape == (1, 3, 8, 8)
+    alone = ImageItemList.from_folder(pictures).split_none().label_from_folder().databunch(bs=2)
+    with pytest.raises(DataError, match="a part named 'test'"):
+        alone.one_batch("test")
+    with pytest.raises(DataError, match="a batch of 'valid' needs items"):
+        alone.one_batch("valid")

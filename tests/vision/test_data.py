@@ -27,9 +27,6 @@ from handlens.vision.transform import contrast, flip_lr, get_transforms
 PATTERN = r"([^/]+)_\d+.png$"
 HALVES = ((0.5, 0.5, 0.5), (0.5, 0.25, 1.0))
 
-# Workers are tested also where there is one core.
-pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
-
 MakeData = Callable[..., ImageDataBunch]
 
 

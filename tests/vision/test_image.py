@@ -203,3 +203,22 @@ def test_real_photos(shared_data: Path) -> None:
     for path in sorted((shared_data / "cars" / "images").glob("*.jpg"))[::150]:
         with Pillow.open(path) as picture:
             assert (open_image(path).pixels == np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))).all()
+
+
+def test_an_open_file(tmp_path: Path) -> None:
+    file = saved(tmp_path / "photo.jpg", orientation=6)
+    wanted = open_image(file).pixels
+    for opened in (io.BytesIO(file.read_bytes()), file.open("rb")):
+        with opened:
+            assert (open_image(opened).pixels == wanted).all()
+    for content, said in (
+        (b"", "empty"),
+        (b"hello", "not a picture"),
+        (file.read_bytes()[:200], "cannot be decoded|truncated"),
+    ):
+        with pytest.raises(DataError, match=f"^the open file cannot be read as a picture: .*({said}).*Replace"):
+            open_image(io.BytesIO(content))
+    with pytest.raises(DataError, match=r"must give bytes, .* gives str"):
+        open_image(io.StringIO("a"))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"bytes arrived: of bytes, give io.BytesIO"):
+        open_image(file.read_bytes())  # type: ignore[arg-type]

@@ -10,7 +10,9 @@ import pytest
 import torch
 from PIL import Image as Pillow
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
+from handlens.core.loaders import ItemLoader
 from handlens.vision import loader
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.float_batches import FloatBatches
@@ -18,9 +20,6 @@ from handlens.vision.items import ImageItemList
 from handlens.vision.normalization import ChannelStats, imagenet_stats
 from handlens.vision.shared_pixels import SharedPixels
 from handlens.vision.transform import get_transforms
-
-# Workers are tested also where there is one core.
-pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
 
 CPU = torch.device("cpu")
 
@@ -140,3 +139,12 @@ def test_pictures_that_go_bad_leave_the_other_batches_alone(numbered: Path) -> N
         found = numbers_in(list(data.train_dl.in_order()))
     assert sum("grey" in str(one.message) for one in told) == len(gone)
     assert found == [16 if position in gone else number for position, number in enumerate(IN_ORDER)]
+
+
+def test_there_are_at_most_as_many_workers_as_cores(numbered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0}, raising=False)
+    data = data_of(numbered, workers=4)  # torch warns of more, and a warning is an error here
+    assert (data.train_dl.num_workers, data.valid_dl.num_workers) == (1, 1)
+    assert numbers_in(list(data.train_dl.in_order())) == IN_ORDER
+    items = TensorDataset(torch.zeros(4, 1))
+    assert ItemLoader(items, bs=2, device=CPU, num_workers=3)._loader.num_workers == 1

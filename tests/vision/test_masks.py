@@ -27,9 +27,6 @@ from handlens.vision.masks import MaskList, open_mask
 from handlens.vision.pixel_metrics import dice, pixel_accuracy
 from handlens.vision.transform import Augment, flip_lr, get_transforms, pad, rotate
 
-# Workers are tested also where there is one core.
-pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
-
 CLASSES = ["ground", "square", "sky"]
 NET = "mobilenetv2_035"
 MakeMasks = Callable[..., ImageDataBunch]

@@ -30,9 +30,6 @@ from handlens.vision.points import PointsList
 from handlens.vision.transform import flip_lr, get_transforms
 from handlens.vision.unet import unet_shape
 
-# Workers are tested also where there is one core.
-pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
-
 MakePoints = Callable[..., ImageDataBunch]
 
 
@@ -250,3 +247,19 @@ def test_pictures_without_points_have_no_loss(make: MakePoints, folder: Path) ->
     [(_, targets)] = list(data.dl("test"))
     assert targets.shape == (1, 2, 2)
     assert targets.isnan().all()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_points_outside_of_their_picture_are_warned_of_once(make: MakePoints, workers: int) -> None:
+    data = make(workers=workers, bs=1)
+    for y in (data.train_ds.y, data.valid_ds.y):
+        y.data[:, 1, 0] = 41.0  # of pictures that are 40 high
+    said = r"such as .*2\.png, 40 high and 48 wide, has a point at y=41, x=28\. A point must be \(y, x\)"
+    with pytest.warns(UserWarning, match=said):
+        batches = list(data.to_predict("train"))
+    assert len(batches) == 4
+    list(data.train_dl)  # says nothing more
+    _ = data.train_ds[0]
+    with pytest.warns(UserWarning, match=r"0\.png, 40 high"):
+        _ = data.valid_ds[0]
+    list(data.valid_dl)

@@ -82,7 +82,8 @@ class DataBunch:
             path: the folder that models and exports are saved below.
             bs: how many items a batch has, in validation too.
             device: where the batches are; `defaults.device`, the GPU if there is one, unless given.
-            num_workers: how many processes read items; 0 reads them in this process. Tensors need none.
+            num_workers: how many processes read items, at most one for each core; 0 reads them in this process. Tensors
+                need none.
 
         Raises:
             DataError: tensors are not one of inputs and one of targets for each part.
@@ -169,15 +170,30 @@ class DataBunch:
             "to a loader."
         )
 
-    def one_batch(self) -> Batch:
-        """The first batch of a training epoch: (inputs, targets).
+    @property
+    def batch_size(self) -> int:
+        """How many items a training batch has, but perhaps the last one."""
+        bs: int = self.train_dl.bs  # type: ignore[attr-defined]
+        return bs
+
+    def one_batch(self, ds_type: str = "train") -> Batch:
+        """The first batch of a part, in training of an epoch: (inputs, targets).
+
+        Args:
+            ds_type: "train", "valid" or "test".
 
         Raises:
-            DataError: there are no training items.
+            DataError: there is no such part, or it has no items.
         """
-        if not len(self.train_dl):
+        if ds_type == "train" and not len(self.train_dl):
             raise DataError("a batch needs training items; these data have none, only what it takes to predict.")
-        return next(iter(self.train_dl))
+        return self._first_batch(self.dl(ds_type), ds_type)
+
+    @staticmethod
+    def _first_batch(loader: Loader, part: str) -> Batch:
+        if not len(loader):
+            raise DataError(f"a batch of {str(part)!r} needs items, and that part has none.")
+        return next(iter(loader))
 
     @staticmethod
     def interpretation_class() -> type[Interpretation]:

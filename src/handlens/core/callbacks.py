@@ -130,7 +130,7 @@ class SaveBest(Monitor):
 
     Args:
         monitor, min_delta: see `Monitor`.
-        name: the model is saved as models/`name` below the learner's path, as by `learn.save(name)`.
+        name: the model is saved as `name` in `learn.model_dir`, as by `learn.save(name)`.
 
     Example:
         >>> import pandas as pd

@@ -34,7 +34,7 @@ class Checkpoint(Callback):
     If the process dies in epoch 4, the same script continues with epoch 4 and ends with the same model, bit for bit
     on the same machine: parameters, optimizer, schedule, records and random numbers are restored. A run of several
     processes may continue in more or fewer of them. A run that ends removes its checkpoint. It is the folder
-    models/`name` below the learner's path.
+    `name` in `learn.model_dir`, which is models below the learner's path.
 
     Args:
         name: of the folder that holds the checkpoint.

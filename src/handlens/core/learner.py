@@ -60,7 +60,8 @@ class Learner:
         wd: weight decay until a fit says otherwise; what it says holds for those that follow.
         precision: "fp32", or "bf16" for automatic mixed precision.
         callbacks: take part in every fit; one or several.
-        path: the folder for models/ and exports; the data's unless given.
+        path: the folder for models and exports; the data's unless given.
+        model_dir: the folder below it, or elsewhere, for what `save` writes.
 
     Example:
         >>> from handlens.core.bunch import DataBunch
@@ -95,6 +96,7 @@ class Learner:
         precision: str = "fp32",
         callbacks: Callback | Sequence[Callback] = (),
         path: Path | str | None = None,
+        model_dir: Path | str = "models",
     ) -> None:
         self.processes = processes()
         """The processes that train together, see `handlens.core.distributed`; usually this one alone."""
@@ -108,6 +110,8 @@ class Learner:
         self.precision = precision
         self.callbacks = _listed_callbacks(callbacks)
         self.path = data.path if path is None else path
+        self.model_dir = model_dir
+        """The folder of `save`, `load`, `SaveBest` and `Checkpoint`: below `path`, unless it is an absolute path."""
         self.recorder = Recorder(self._columns())
         self.optimizer: Optimizer
         """The optimizer of the current run."""
@@ -252,8 +256,8 @@ class Learner:
         self,
         start_lr: Rates = 1e-7,
         end_lr: Rates = 10.0,
-        *,
         num_it: int = 100,
+        *,
         stop_div: bool = True,
         wd: float | None = None,
         seed: int | None = None,
@@ -531,7 +535,7 @@ class Learner:
 
     def model_path(self, name: str) -> Path:
         """The folder that `save(name)` writes."""
-        return self.path / "models" / name
+        return self.path / self.model_dir / name
 
     def to_fp16(self) -> Self:
         """Train and predict in mixed precision, `learn.precision = "bf16"`, from now on; returns the learner.
@@ -548,7 +552,7 @@ class Learner:
         return self
 
     def save(self, name: str) -> Path:
-        """Write the model's parameters and running statistics to models/`name` below the learner's path.
+        """Write the model's parameters and running statistics to `name` in `model_dir`, below the learner's path.
 
         That is enough to `load` them into the same model again; `export` writes all it takes to predict.
 
@@ -568,7 +572,7 @@ class Learner:
         except StorageError as error:
             raise StorageError(
                 f"{reason_of(error)}. Models are kept below learn.path, {self.path}: set learn.path = Path(…) to a "
-                "folder that can be written."
+                "folder that can be written, or learn.model_dir for what learn.save writes."
             ) from error
 
     def check_can_save(self, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -157,6 +158,20 @@ class TensorLoader:
             start = stop
 
 
+def usable_workers(num_workers: int) -> int:
+    """So many worker processes, but at most one for each core: more of them only take memory.
+
+    Raises:
+        DataError: it is not a whole number from 0 on.
+
+    Example:
+        >>> usable_workers(0), usable_workers(1)
+        (0, 1)
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(whole(num_workers, "num_workers", DataError, least=0), cores)
+
+
 class ItemLoader:
     """Batches of a dataset whose items are made one at a time, such as pictures, by torch's DataLoader.
 
@@ -164,7 +179,8 @@ class ItemLoader:
         dataset: `dataset[i]` gives (x, y), where `x.data` is a tensor of the same shape for each item (or x is one),
             and `dataset.y.data` holds the encoded targets.
         bs, shuffle, device: as in TensorLoader.
-        num_workers: processes that make items; 0 makes them in this one.
+        num_workers: processes that make items, at most one for each core, see `usable_workers`; 0 makes them in this
+            one.
     """
 
     def __init__(
@@ -172,7 +188,7 @@ class ItemLoader:
     ) -> None:
         from torch.utils.data import DataLoader
 
-        bs = whole(bs, "bs", DataError)
+        bs, num_workers = whole(bs, "bs", DataError), usable_workers(num_workers)
         self.dataset = dataset
         self.bs = bs
         self.device = device

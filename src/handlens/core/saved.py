@@ -21,6 +21,9 @@ _LOADERS = {
     "photo-ensemble": "handlens.studio.ensemble_predictor:load_ensemble",
 }
 
+_COURSE_EXPORT = "export.pkl"
+"""The file that `learn.export()` wrote in the course."""
+
 _READ_OTHERWISE = {
     "feature-extractor": "a collection reads it, when it prepares more photos",
     "tabular-data": "load_data(folder) reads it",
@@ -57,7 +60,9 @@ class PhotoModel(Protocol):
         ...
 
 
-def load_learner(folder: Path | str, *, test: Any = None, own_procs: Iterable[Any] = ()) -> Any:
+def load_learner(
+    folder: Path | str, file: Path | str | None = None, *, test: Any = None, own_procs: Iterable[Any] = ()
+) -> Any:
     """Open a saved model of any kind, ready to predict.
 
     No code from the files is run, and the network is not used.
@@ -65,6 +70,8 @@ def load_learner(folder: Path | str, *, test: Any = None, own_procs: Iterable[An
     Args:
         folder: what `learn.export()` or `Collection.export_model()` wrote; or the folder that `learn.export()`, without
             a name, wrote it into, as in the course.
+        file: the name that `learn.export(name)` was given, below `folder`. The course's name, "export.pkl", stands for
+            what `learn.export()` wrote, unless there is something of that name.
         test: items to predict, which become the test data: an ImageItemList, or a frame or TabularList.
         own_procs: for a model of tables, the classes of preprocessors that are not this library's.
 
@@ -75,7 +82,7 @@ def load_learner(folder: Path | str, *, test: Any = None, own_procs: Iterable[An
     Raises:
         ArtifactError: it is not a saved model, is damaged, is from a newer version, or holds something that predicts
             nothing by itself, such as weights.
-        DataError: `own_procs` is given for a model that is not one of tables.
+        DataError: `own_procs` is given for a model that is not one of tables; or `file` leads out of `folder`.
 
     Example:
         >>> from handlens.tabular import Categorify, TabularList, tabular_learner
@@ -85,6 +92,9 @@ def load_learner(folder: Path | str, *, test: Any = None, own_procs: Iterable[An
         >>> load_learner(folder).predict_frame(df.head(3)).shape
         (3, 1)
     """
+    if file is not None:
+        named = _below(Path(folder), Path(file))
+        folder = folder if file == _COURSE_EXPORT and not named.exists() else named
     inside = Path(folder) / EXPORT
     if inside.is_dir() and not (Path(folder) / DESCRIPTION).exists():
         folder = inside
@@ -103,6 +113,12 @@ def load_learner(folder: Path | str, *, test: Any = None, own_procs: Iterable[An
     if "own_procs" not in inspect.signature(load).parameters:
         raise DataError(f"own_procs is for models of tables; {folder} holds a saved {kind}: leave own_procs out.")
     return _with_test(load(folder, own_procs=own_procs), test)
+
+
+def _below(folder: Path, file: Path) -> Path:
+    if file.is_absolute() or ".." in file.parts:
+        raise DataError(f"file must be a name below the folder {folder}; {str(file)!r} arrived: give the folder alone.")
+    return folder / file
 
 
 def _with_test(model: Any, test: Any) -> Any:

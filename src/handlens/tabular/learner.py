@@ -147,6 +147,7 @@ class TabularLearner(Learner):
             metrics=self.metrics,
             precision=self.precision,
             path=self.path,
+            model_dir=self.model_dir,
         )
         for name, member in zip(names, members, strict=True):
             load_weights(member, self.model_path(name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -126,7 +126,8 @@ class ImageDataBunch(ImageFactories, DataBunch):
             path: the folder below which models and exports are saved.
             bs: pictures in a batch.
             device: where batches are put; `defaults.device` unless given.
-            num_workers: processes that read pictures; 0 reads in this process; `default_workers` unless given.
+            num_workers: processes that read pictures, at most one for each core; 0 reads in this process;
+                `default_workers` unless given.
         """
         where = torch.device(device or defaults.device)
         workers = default_workers(len(train)) if num_workers is None else num_workers
@@ -170,15 +171,18 @@ class ImageDataBunch(ImageFactories, DataBunch):
 
         return ImageInterpretation
 
-    def one_batch(self) -> Batch:
-        """The first batch of a training epoch, read in this process: (inputs [B, 3, H, W], targets).
+    def one_batch(self, ds_type: str = "train") -> Batch:
+        """The first batch of a part, in training of an epoch, read in this process: (inputs [B, 3, H, W], targets).
+
+        Args:
+            ds_type: "train", "valid" or "test".
 
         Raises:
-            DataError: there are no training pictures.
+            DataError: there is no such part, or it has no pictures.
         """
-        if not len(self.train_dl):
+        if ds_type == "train" and not len(self.train_dl):
             raise DataError("a batch needs training pictures, and these data have none: they can only predict.")
-        return next(iter(self.train_dl.here()))
+        return self._first_batch(self.dl(ds_type).here(), ds_type)  # type: ignore[attr-defined]
 
     def to_predict(self, part: str | Loader) -> Loader:
         """The loader of a part as a model predicts it: in order, and transformed as validation pictures are.
@@ -218,12 +222,13 @@ class ImageDataBunch(ImageFactories, DataBunch):
             pictures = pictures * std + mean
         return pictures.clamp(0, 1)
 
-    def one_item(self, item: Image | Path | str | Tensor) -> Batch:
+    def one_item(self, item: Image | Path | str | IO[bytes] | Tensor) -> Batch:
         """One picture as a batch of one: (inputs [1, 3, H, W], targets), where the target is blank.
 
         Args:
             item: a picture of a dataset (`x, y = data.valid_ds[0]`), which is not transformed again; or a path, an
-                opened picture, or a tensor [3, H, W] of 0–1, which is transformed as validation pictures are.
+                open file, an opened picture, or a tensor [3, H, W] of 0–1, which is transformed as validation pictures
+                are.
 
         Raises:
             DataError: the file cannot be read.
@@ -232,7 +237,7 @@ class ImageDataBunch(ImageFactories, DataBunch):
         inputs = normalised(pixels.to(self.device), self.stats)[:, : self.train_ds.x.channels]
         return inputs, self.y.blank(1).data.to(self.device)
 
-    def pixels(self, item: Image | Path | str | Tensor) -> Tensor:
+    def pixels(self, item: Image | Path | str | IO[bytes] | Tensor) -> Tensor:
         """One picture, transformed as in `one_item`, before it is normalised: uint8 [H, W, 3].
 
         Args:
@@ -260,7 +265,7 @@ class ImageDataBunch(ImageFactories, DataBunch):
         view = whole if augment is None else augment.view(picture.size, torch.Generator().manual_seed(0))
         return self.one_item(picture)[0], view
 
-    def _opened(self, file: Path | str) -> Image:
+    def _opened(self, file: Path | str | IO[bytes]) -> Image:
         """The picture of a file, perhaps reduced, see `decode_size`; in its own size if labels lie on pictures."""
         like = self.valid_ds.x
         at_least = None if isinstance(self.y, OnPictures) else decode_size(like.augment)

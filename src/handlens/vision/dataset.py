@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from handlens.core.checks import callers_level
 from handlens.io.deep_pictures import Limits
-from handlens.vision.image import Image, open_image
+from handlens.vision.image import Image, ImagePoints, open_image
 from handlens.vision.transform import Augment
 from handlens.vision.view import PhotoView
 
@@ -93,11 +95,39 @@ class ImageDataset:
             DataError: the picture or the label cannot be read, or they do not fit each other.
         """
         picture = self.opened_whole(position)
-        return transformed_pair(picture, y.opened(position, picture.size), self.augment, generator)
+        target = y.opened(position, picture.size)
+        say_points_outside(y, where_outside(target, self.items[position]))
+        return transformed_pair(picture, target, self.augment, generator)
 
     def augmented(self, augment: Augment) -> ImageDataset:
         """The same pictures with other transforms."""
         return ImageDataset(self.items, augment, limits=self.limits, convert_mode=self.convert_mode)
+
+
+def where_outside(target: Any, file: Any) -> str:
+    """What lies outside of its picture, before it is transformed, with the file; "" if nothing does.
+
+    Example:
+        >>> where_outside(ImagePoints(torch.tensor([[3.0, 9.0]]), size=(4, 6)), "face.png")
+        'face.png, 4 high and 6 wide, has a point at y=3, x=9'
+    """
+    if not isinstance(target, ImagePoints) or target.inside.all():
+        return ""
+    y, x = target.data[~target.inside][0].tolist()
+    height, width = target.size
+    return f"{file}, {height} high and {width} wide, has a point at y={y:g}, x={x:g}"
+
+
+def say_points_outside(y: Any, said: str) -> None:
+    """Warn of what `where_outside` said, once for the labels of a data set."""
+    if said and not getattr(y, "told_outside", False):
+        y.told_outside = True
+        warnings.warn(
+            f"points lie outside of their pictures, such as {said}. A point must be (y, x) in pixels: check that y and "
+            "x are not swapped, and that the picture has the size that the points were marked on.",
+            UserWarning,
+            stacklevel=callers_level(),
+        )
 
 
 def transformed(picture: Image, augment: Augment | None, generator: torch.Generator | None = None) -> TransformedImage:

@@ -153,7 +153,7 @@ class ImageFactories:
 
         Args:
             path: the folder that models and exports are saved below, and that paths are relative to.
-            fnames: their paths.
+            fnames: their paths; one that begins with `path` is taken as it is.
             labels: a label for each.
             valid_pct: the share that is held out at random.
             seed, options: see the class.
@@ -161,7 +161,10 @@ class ImageFactories:
         Raises:
             DataError: there is not one label for each picture; or as `ImageItemList.from_df`.
         """
-        files, given = list(fnames), list(labels)
+        root = Path(path)
+        named = [Path(str(file)) for file in fnames]
+        files = [file.relative_to(root) if file.is_relative_to(root) else file for file in named]
+        given = list(labels)
         if len(files) != len(given):
             raise DataError(f"each picture must have a label; {len(files)} pictures and {len(given)} labels.")
         table = pd.DataFrame({"name": [str(file) for file in files], "label": given})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from tempfile import TemporaryDirectory
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -408,7 +410,7 @@ def _described(value: Any) -> str:
 
 
 def open_image(
-    path: Path | str,
+    path: Path | str | IO[bytes],
     *,
     at_least: tuple[int, int] | None = None,
     limits: Limits | None = None,
@@ -420,7 +422,7 @@ def open_image(
     RGB.
 
     Args:
-        path: the file.
+        path: the file; or an open one, such as `io.BytesIO(data)`, which is read from where it is to its end.
         at_least: the smallest height and width in pixels, of the upright picture, that are enough. A larger JPEG may
             then be decoded at 1/2, 1/4 or 1/8 of its size, which is faster.
         limits: what is black and what is white in a picture of more than 8 bits; its own unless given.
@@ -428,7 +430,7 @@ def open_image(
 
     Raises:
         DataError: names the file and says why it cannot be read: missing, empty, damaged, truncated, not a picture, or
-            too large.
+            too large; or that `path` is of another type.
 
     Example:
         >>> Pillow.new("RGB", (6, 4), "red").save("red.png")
@@ -438,7 +440,15 @@ def open_image(
     if at_least is not None and min(at_least) < 1:
         raise DataError(f"at_least must be a height and width of 1 or more; {at_least} arrived.")
     check_mode(convert_mode)
-    path = path if isinstance(path, Path) else Path(path)
+    if not isinstance(path, Path):
+        if hasattr(path, "read"):
+            return _opened_from(path, at_least=at_least, limits=limits, convert_mode=convert_mode)
+        if not isinstance(path, (str, PathLike)):
+            raise DataError(
+                "open_image takes a path, or a file that is open to read bytes; "
+                f"{type(path).__name__} arrived: of bytes, give io.BytesIO(data)."
+            )
+        path = Path(path)
     try:
         check_is_file(path)
         pixels = _decoded_jpeg(path, at_least)
@@ -450,6 +460,21 @@ def open_image(
         return Image.from_pixels(np.repeat(grey[..., None], 3, axis=2), channels=1)
     except Exception as error:  # Pillow raises nearly any type on a malformed file
         raise DataError(f"{path} {_BEFORE_REASON}{picture_fault(path, error)}{_AFTER_REASON}.") from error
+
+
+def _opened_from(file: Any, **options: Any) -> Image:
+    """The picture of an open file, by way of a file on the disk: so both are read, and refused, in the same way."""
+    data = file.read()
+    if not isinstance(data, bytes):
+        raise DataError(f"an open file must give bytes, open(path, 'rb'); this one gives {type(data).__name__}.")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "picture")
+        path.write_bytes(data)
+        try:
+            return open_image(path, **options)
+        except DataError as error:
+            reason = why_unreadable(path, error)
+            raise DataError(f"the open file {_BEFORE_REASON}{reason}{_AFTER_REASON}.") from error
 
 
 def check_mode(convert_mode: str) -> str:

@@ -15,9 +15,16 @@ from torch import Tensor
 
 from handlens.core.checks import whole
 from handlens.core.items import FEW, Labelled
-from handlens.core.loaders import WHOLE, Batch, Share, batch_sizes
+from handlens.core.loaders import WHOLE, Batch, Share, batch_sizes, usable_workers
 from handlens.errors import DataError
-from handlens.vision.dataset import ImageDataset, OnPictures, transformed, transformed_pair
+from handlens.vision.dataset import (
+    ImageDataset,
+    OnPictures,
+    say_points_outside,
+    transformed,
+    transformed_pair,
+    where_outside,
+)
 from handlens.vision.float_batches import FloatBatches
 from handlens.vision.image import Pixels, why_unreadable
 from handlens.vision.normalization import ChannelStats
@@ -45,7 +52,8 @@ class PictureLoader:
         device: where batches are put.
         shuffle: a new random order in each epoch.
         augmented: new random numbers for the transforms in each epoch; otherwise the same in each epoch.
-        num_workers: processes that read pictures; 0 reads in this process.
+        num_workers: processes that read pictures, at most one for each core, see `usable_workers`; 0 reads in this
+            process.
         stats: the statistics by which batches are normalised; unless given, they are 0–1.
 
     Raises:
@@ -65,7 +73,7 @@ class PictureLoader:
         stats: ChannelStats | None = None,
     ) -> None:
         bs = whole(bs, "bs", DataError)
-        num_workers = whole(num_workers, "num_workers", DataError, least=0)
+        num_workers = usable_workers(num_workers)
         self.dataset = dataset
         self.bs = bs
         self.device = device
@@ -112,6 +120,7 @@ class PictureLoader:
                 self._loader = None  # ends the workers now, and not when the error is garbage-collected
                 raise DataError(batch.error)
             self._tell(batch.faults)
+            say_points_outside(self.dataset.y, batch.outside)
             inputs = numbers(self._pixels(batch))[:, : self.dataset.x.channels]
             wanted = targets[batch.rows] if batch.targets is None else batch.targets
             wanted = wanted.to(self.device, non_blocking=True)
@@ -189,7 +198,8 @@ class _Batch(NamedTuple):
     """What a worker sends of a batch: the rows of its labels, and which files could not be read.
 
     Its pixels, uint8 [B, H, W, 3], come along, or None where they lie in shared memory; and its targets where they lie
-    on the pictures. An error is sent as text, because torch wraps exceptions of a worker in its own.
+    on the pictures. An error is sent as text, because torch wraps exceptions of a worker in its own. `outside` names a
+    picture with points outside of it.
     """
 
     number: int
@@ -198,6 +208,7 @@ class _Batch(NamedTuple):
     faults: list[str]
     error: str = ""
     targets: Tensor | None = None
+    outside: str = ""
 
 
 class _Reader:
@@ -213,8 +224,9 @@ class _Reader:
         number, drawn = batch
         rows = [position for position, _ in drawn]
         faults: list[str] = []
+        outside: list[str] = []
         try:
-            pairs = [self._read(position, seed, faults) for position, seed in drawn]
+            pairs = [self._read(position, seed, faults, outside) for position, seed in drawn]
             read, targets = [pixels for pixels, _ in pairs], [target for _, target in pairs]
             good = [i for i, pixels in enumerate(read) if pixels is not None]
             if not good:
@@ -229,11 +241,11 @@ class _Reader:
             if self.labels is None:
                 return _Batch(number, pixels, rows, faults)
             encoded = [self.labels.encoded(t, p.shape[:2]) for t, p in zip(targets, read, strict=True) if p is not None]
-            return _Batch(number, pixels, rows, faults, targets=torch.stack(encoded))
+            return _Batch(number, pixels, rows, faults, targets=torch.stack(encoded), outside="".join(outside[:1]))
         except DataError as error:
             return _Batch(number, None, rows, faults, str(error))
 
-    def _read(self, position: int, seed: int, faults: list[str]) -> tuple[Pixels | None, Any]:
+    def _read(self, position: int, seed: int, faults: list[str], outside: list[str]) -> tuple[Pixels | None, Any]:
         """The pixels of a picture, None if it cannot be read, and the label that lies on it, if labels do."""
         labels, augment = self.labels, self.pictures.augment
         try:
@@ -245,7 +257,10 @@ class _Reader:
         generator = torch.Generator().manual_seed(seed)
         if labels is None:
             return transformed(picture, augment, generator).pixels, None
-        changed, target = transformed_pair(picture, labels.opened(position, picture.size), augment, generator)
+        opened = labels.opened(position, picture.size)
+        if said := where_outside(opened, self.pictures.items[position]):
+            outside.append(said)
+        changed, target = transformed_pair(picture, opened, augment, generator)
         return changed.pixels, target
 
     def _stacked(self, number: int, rows: list[int], read: list[Any]) -> Tensor | None:

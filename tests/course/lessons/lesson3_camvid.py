@@ -2,7 +2,6 @@
 # %%
 from handlens.vision import *
 from handlens.callbacks.hooks import *
-from handlens.course import gpu_mem_get_free_no_cache
 
 path = untar_data(URLs.CAMVID)
 path.ls()
