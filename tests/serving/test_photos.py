@@ -208,12 +208,12 @@ def test_answers_are_those_of_the_model(
     for photo, one in zip(photos, wanted, strict=True):
         answer = client.post("/api/predict", content=photo)
         assert answer.status_code == 200, answer.text
-        assert answer.json() == {"prediction": pytest.approx(one, abs=1e-6), "heatmap": None}
+        assert answer.json() == {"prediction": pytest.approx(one, abs=1e-5), "heatmap": None}
     together = client.post("/api/predict", files=[("file", (f"{i}.png", photo)) for i, photo in enumerate(photos)])
     found = together.json()["predictions"]
     assert [(one["name"], one["reason"], one["heatmap"]) for one in found] == [(f"{i}.png", "", None) for i in range(3)]
     for one, other in zip(found, wanted, strict=True):
-        assert one["prediction"] == pytest.approx(other, abs=1e-6)
+        assert one["prediction"] == pytest.approx(other, abs=1e-5)
 
 
 def test_files_of_every_kind_and_orientation(client: TestClient, learn: VisionLearner, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_files_of_every_kind_and_orientation(client: TestClient, learn: VisionLe
     for name, data in files.items():
         answer = client.post("/api/predict", content=data, headers={"content-type": "image/jpeg"})
         assert answer.status_code == 200, (name, answer.text)
-        assert answer.json()["prediction"] == pytest.approx(said_of(learn, tmp_path / "photo", data), abs=1e-6), name
+        assert answer.json()["prediction"] == pytest.approx(said_of(learn, tmp_path / "photo", data), abs=1e-5), name
         answers[name] = answer.json()["prediction"]["probability of dark"]
     assert answers["turned"] != answers["jpeg"]
 
@@ -242,7 +242,7 @@ def test_heic(client: TestClient, learn: VisionLearner, tmp_path: Path) -> None:
     out = io.BytesIO()
     heif.from_pillow(picture(size=(64, 64))).save(out)
     answer = client.post("/api/predict", content=out.getvalue(), headers={"content-type": "image/heic"})
-    assert answer.json()["prediction"] == pytest.approx(said_of(learn, tmp_path / "photo", out.getvalue()), abs=1e-6)
+    assert answer.json()["prediction"] == pytest.approx(said_of(learn, tmp_path / "photo", out.getvalue()), abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["one class", "any number of classes"])

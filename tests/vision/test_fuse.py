@@ -42,7 +42,7 @@ def test_the_same_is_predicted_with_fewer_layers(learn: VisionLearner) -> None:
     assert norms(learn.model) == 0 < 40 < norms(before)
     found = learn.predict_files(files)
     for name in ("probability of a", "probability of b"):
-        assert found[name].to_numpy() == pytest.approx(wanted[name].to_numpy(), abs=1e-6)
+        assert found[name].to_numpy() == pytest.approx(wanted[name].to_numpy(), abs=1e-5)
     again = heatmap(learn, learn.data.train_ds[0][0], cat="a")
     assert torch.allclose(again.data, explained.data, atol=1e-5 * float(explained.data.abs().max()) + 1e-12)
 
