@@ -24,6 +24,7 @@ import {
 } from './collection'
 import { looked, looking } from './everywhere'
 import { keepSelection, restoreSelection } from './kept-selection'
+import { keepView, takeKeptView } from './kept-view'
 import { fetchLabels, labels, openLabels, takeLabels } from './labels'
 import { bettered, fillTable, forgetProgress, loadMap, photosPending, progressed, setPhotosPending } from './maps'
 import { announce, attempt, sentenceOf } from './messages'
@@ -43,7 +44,7 @@ export async function open(id: string): Promise<void> {
     replacePhotos(found)
     restoreSelection(id, state.count)
     if ('codes' in named) openLabels(named)
-    restoreView(state.view ?? {})
+    restoreView(takeKeptView(id) ?? state.view ?? {})
     takeState(state)
     document.title = `${state.name} – handlens Studio`
   } catch (error) {
@@ -59,7 +60,7 @@ export async function open(id: string): Promise<void> {
     refreshTruth() // another tab or program may have kept labels aside
   })
   addEventListener('online', () => listen())
-  keepView()
+  saveView()
   if (report.value) void attempt(loadPredictions)
 }
 
@@ -247,7 +248,7 @@ async function catchUp(): Promise<void> {
   })
 }
 
-function keepView(): void {
+function saveView(): void {
   let saved = JSON.stringify(currentView())
   let timer: ReturnType<typeof setTimeout> | undefined
   effect(() => {
@@ -267,7 +268,10 @@ function keepView(): void {
   addEventListener('visibilitychange', () => keepSelection(api.id))
   addEventListener('pagehide', () => {
     keepSelection(api.id)
-    if (JSON.stringify(currentView()) !== saved) api.saveViewOnLeaving(currentView())
+    if (JSON.stringify(currentView()) !== saved) {
+      keepView(api.id, currentView())
+      api.saveViewOnLeaving(currentView())
+    }
     sendOnLeaving()
     sendBatchOnLeaving()
   })
