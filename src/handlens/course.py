@@ -21,7 +21,7 @@ from handlens.io.walking import walk
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from handlens.core.callbacks import EarlyStopping, SaveBest
+    from handlens.core.callbacks import EarlyStopping, ReduceLROnPlateau, SaveBest
     from handlens.core.labels import Loss
     from handlens.core.learner import Learner
 
@@ -36,6 +36,7 @@ __all__ = [
     "LearnerCallback",
     "MSELossFlat",
     "Path",
+    "ReduceLROnPlateauCallback",
     "SaveModelCallback",
     "get_image_files",
     "gpu_mem_get_free_no_cache",
@@ -68,7 +69,8 @@ OTHERS = {
 
 _OWN = (
     "BCEWithLogitsFlat", "Config", "CrossEntropyFlat", "DatasetType", "EarlyStoppingCallback", "LearnerCallback",
-    "MSELossFlat", "Path", "SaveModelCallback", "get_image_files", "gpu_mem_get_free_no_cache", "lr_find", "tensor",
+    "MSELossFlat", "Path", "ReduceLROnPlateauCallback", "SaveModelCallback", "get_image_files",
+    "gpu_mem_get_free_no_cache", "lr_find", "tensor",
 )  # fmt: skip
 
 _MONITORED = {"val_loss": "valid_loss", "trn_loss": "train_loss"}
@@ -177,16 +179,17 @@ def lr_find(learn: Learner, start_lr: Any = 1e-7, end_lr: Any = 10.0, num_it: in
 
 def SaveModelCallback(
     learn: Learner | None = None,  # noqa: ARG001
-    every: str = "improvement",
     monitor: str = "valid_loss",
+    mode: str = "auto",
+    every: str = "improvement",
     name: str = "bestmodel",
 ) -> SaveBest:
     """Make a `SaveBest`, of a learner that need not be named.
 
     Args:
         learn: not used: the learner is the one that is trained.
+        monitor, mode, name: as in `SaveBest`; "val_loss" is another name of "valid_loss".
         every: "improvement", which is the only choice.
-        monitor, name: as in `SaveBest`; "val_loss" is another name of "valid_loss".
 
     Raises:
         TrainingError: `every` is something else.
@@ -199,12 +202,13 @@ def SaveModelCallback(
         raise TrainingError(f"every must be 'improvement'; {every!r} arrived: Checkpoint(name) keeps each epoch.")
     from handlens.core.callbacks import SaveBest
 
-    return SaveBest(_MONITORED.get(monitor, monitor), name=name)
+    return SaveBest(_MONITORED.get(monitor, monitor), name=name, mode=mode)
 
 
 def EarlyStoppingCallback(
     learn: Learner | None = None,  # noqa: ARG001
     monitor: str = "valid_loss",
+    mode: str = "auto",
     min_delta: float = 0.0,
     patience: int = 0,
 ) -> EarlyStopping:
@@ -216,7 +220,27 @@ def EarlyStoppingCallback(
     """
     from handlens.core.callbacks import EarlyStopping
 
-    return EarlyStopping(_MONITORED.get(monitor, monitor), min_delta=min_delta, patience=patience)
+    return EarlyStopping(_MONITORED.get(monitor, monitor), min_delta=min_delta, patience=patience, mode=mode)
+
+
+def ReduceLROnPlateauCallback(
+    learn: Learner | None = None,  # noqa: ARG001
+    monitor: str = "valid_loss",
+    mode: str = "auto",
+    patience: int = 0,
+    factor: float = 0.2,
+    min_delta: float = 0.0,
+) -> ReduceLROnPlateau:
+    """Make a `ReduceLROnPlateau`, of a learner that need not be named; arguments as there.
+
+    Example:
+        >>> ReduceLROnPlateauCallback(monitor="val_loss", patience=3).patience
+        3
+    """
+    from handlens.core.callbacks import ReduceLROnPlateau
+
+    monitor = _MONITORED.get(monitor, monitor)
+    return ReduceLROnPlateau(monitor, min_delta=min_delta, patience=patience, factor=factor, mode=mode)
 
 
 def CrossEntropyFlat(axis: int = -1) -> Loss:

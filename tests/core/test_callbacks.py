@@ -318,7 +318,7 @@ def test_why_the_best_model_could_not_be_saved(make_learner: MakeLearner, monkey
 @pytest.mark.parametrize(
     ("callbacks", "message"),
     [
-        (None, r"callbacks must be a list, such as \[EarlyStopping\(\)\]"),
+        (3, r"callbacks must be a list, such as \[EarlyStopping\(\)\]"),
         ([EarlyStopping], "made of Callback classes"),
     ],
 )

@@ -26,7 +26,6 @@ import handlens.vision
 from handlens import course
 from handlens.core.artifact import EXPORT
 from handlens.core.bunch import DataBunch
-from handlens.core.callbacks import EarlyStopping, SaveBest
 from handlens.core.items import Labelled
 from handlens.core.labels import CategoryList, MultiCategoryList
 from handlens.core.loaders import TensorLoader
@@ -562,21 +561,6 @@ def test_lists_of_addresses_and_folders_that_are_not_there(tmp_path: Path) -> No
         verify_images(tmp_path / "absent")
     with pytest.raises(FileNotFoundError):
         course.get_image_files(tmp_path / "absent")
-
-
-def test_callbacks_of_the_course_are_those_of_here() -> None:
-    save = course.SaveModelCallback(None, every="improvement", monitor="val_loss", name="best")
-    assert (type(save), save.monitor, save.name) == (SaveBest, "valid_loss", "best")
-    stop = course.EarlyStoppingCallback(None, monitor="accuracy", min_delta=0.01, patience=3)
-    assert (type(stop), stop.monitor, stop.min_delta, stop.patience) == (EarlyStopping, "accuracy", 0.01, 3)
-    with pytest.raises(TrainingError, match="every must be 'improvement'; 'epoch' arrived"):
-        course.SaveModelCallback(None, every="epoch")
-
-    class Old(course.LearnerCallback):
-        def on_epoch_end(self, **_: object) -> None: ...
-
-    with pytest.raises(TrainingError, match=r"Old.on_epoch_end is an event of fastai 1; here it is after_epoch"):
-        Old(None).handlers()
 
 
 def test_a_table_to_batches_in_one_call(tmp_path: Path) -> None:

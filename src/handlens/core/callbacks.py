@@ -1,4 +1,4 @@
-"""Callbacks that come with the library: they stop early, keep the best model, and clip gradients.
+"""Callbacks that come with the library: they stop early, keep the best model, lower rates, and clip gradients.
 
 `handlens.core.events` has what every callback is made of, and the events of a run.
 """
@@ -26,16 +26,21 @@ __all__ = [
     "GradientClipping",
     "Monitor",
     "PreciseBatchNorm",
+    "ReduceLROnPlateau",
     "SaveBest",
     "StopTraining",
 ]
 
 
+MODES = ("auto", "min", "max")
+"""What `Monitor` takes for better."""
+
+
 class Monitor(Callback):
     """A callback that follows one column of the training table, from epoch to epoch.
 
-    A metric that is marked by `handlens.core.metrics.higher_is_better` is better when it is higher, any other number
-    when it is lower; a warning says so of a metric of your own.
+    Unless `mode` says so, a metric that is marked by `handlens.core.metrics.higher_is_better` is better when it is
+    higher, any other number when it is lower; a warning says so of a metric of your own.
 
     An epoch whose value is nan or infinite, such as the area under a ROC curve of one class alone, is never the best;
     a warning at the end of the fit says which those are.
@@ -43,9 +48,10 @@ class Monitor(Callback):
     Args:
         monitor: "valid_loss", "train_loss" or the name of a metric.
         min_delta: how much better a value must be to count as better.
+        mode: "max" if higher is better, "min" if lower is; "auto" as said above.
 
     Raises:
-        TrainingError: (when training starts) the training table has no column `monitor`.
+        TrainingError: `mode` is something else; or (when training starts) the training table has no column `monitor`.
 
     Example:
         >>> class PrintBest(Monitor):
@@ -55,9 +61,12 @@ class Monitor(Callback):
         'train_loss'
     """
 
-    def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0) -> None:
+    def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, mode: str = "auto") -> None:
+        if mode not in MODES:
+            raise TrainingError(f"mode must be one of {', '.join(MODES)}; {mode!r} arrived.")
         self.monitor = monitor
         self.min_delta = min_delta
+        self.mode = mode
 
     def before_fit(self, learn: Learner) -> None:
         if self.monitor not in learn.recorder.columns:
@@ -65,6 +74,9 @@ class Monitor(Callback):
                 f"monitor must be a column of the training table, {', '.join(learn.recorder.columns)}; "
                 f"{self.monitor!r} arrived."
             )
+        self._sign = -1 if self.mode == "max" else 1
+        if self.mode != "auto":
+            return
         metric = {metric_name(metric): metric for metric in learn.metrics}.get(self.monitor)
         self._sign = -1 if metric is not None and more_is_better(metric) else 1
         if metric is not None and self._sign == 1 and not less_is_better(metric):
@@ -105,7 +117,7 @@ class EarlyStopping(Monitor):
     """Stop when a value has not become better for more than `patience` epochs in a row.
 
     Args:
-        monitor, min_delta: see `Monitor`.
+        monitor, min_delta, mode: see `Monitor`.
         patience: epochs without improvement that are allowed, 0 or more.
 
     Example:
@@ -113,8 +125,10 @@ class EarlyStopping(Monitor):
         2
     """
 
-    def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, patience: int = 0) -> None:
-        super().__init__(monitor, min_delta=min_delta)
+    def __init__(
+        self, monitor: str = "valid_loss", *, min_delta: float = 0.0, patience: int = 0, mode: str = "auto"
+    ) -> None:
+        super().__init__(monitor, min_delta=min_delta, mode=mode)
         self.patience = patience
 
     def after_epoch(self, learn: Learner) -> None:
@@ -125,11 +139,72 @@ class EarlyStopping(Monitor):
             raise StopTraining
 
 
+class ReduceLROnPlateau(Monitor):
+    """Multiply the rates of all further steps by `factor` when a value has not become better for too long.
+
+    It is too long after more than `patience` epochs in a row; then these are counted from 0 again. The rates of a
+    schedule, as of `fit_one_cycle`, keep their shape.
+
+    Args:
+        monitor, min_delta, mode: see `Monitor`.
+        patience: epochs without improvement that are allowed, 0 or more.
+        factor: between 0 and 1.
+
+    Raises:
+        TrainingError: `factor` is not between 0 and 1, or as of `Monitor`.
+
+    Example:
+        >>> ReduceLROnPlateau("valid_loss", patience=2, factor=0.5).factor
+        0.5
+    """
+
+    def __init__(
+        self,
+        monitor: str = "valid_loss",
+        *,
+        min_delta: float = 0.0,
+        patience: int = 0,
+        factor: float = 0.2,
+        mode: str = "auto",
+    ) -> None:
+        super().__init__(monitor, min_delta=min_delta, mode=mode)
+        if not 0 < factor < 1:
+            raise TrainingError(f"factor must be between 0 and 1, what rates are multiplied by; {factor} arrived.")
+        self.patience, self.factor = patience, factor
+
+    def before_fit(self, learn: Learner) -> None:
+        super().before_fit(learn)
+        self._done = 0  # reductions
+
+    def before_epoch(self, learn: Learner) -> None:
+        run, steps = learn.run, len(learn.data.train_dl)
+        for epoch in self._plateaus(learn)[self._done :]:  # a run that is resumed has all of them still to do
+            run.schedule.rates[(epoch + 1) * steps :] *= self.factor
+            self._done += 1
+            if epoch == run.epoch - 1 and learn.processes.rank == 0:
+                rate = run.schedule.rates[run.step, -1]
+                print(f"after epoch {epoch + 1} {self.monitor} was not better: the learning rate is {rate:.1e} now")
+
+    def _plateaus(self, learn: Learner) -> list[int]:
+        """The epochs after which the rates are reduced, looked up in the records, as `best_epoch` is."""
+        best, waited, found = math.inf, 0, []
+        for i, row in enumerate(learn.recorder.rows):
+            value = self._sign * row[self.monitor]
+            if math.isfinite(value) and value < best - self.min_delta:
+                best, waited = value, 0
+            elif waited < self.patience:
+                waited += 1
+            else:
+                found.append(i)
+                waited = 0
+        return found
+
+
 class SaveBest(Monitor):
     """Save the model whenever a value has become better, and load the best one at the end.
 
     Args:
-        monitor, min_delta: see `Monitor`.
+        monitor, min_delta, mode: see `Monitor`.
         name: the model is saved as `name` in `learn.model_dir`, as by `learn.save(name)`.
 
     Example:
@@ -148,8 +223,10 @@ class SaveBest(Monitor):
         ['lowest']
     """
 
-    def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, name: str = "best") -> None:
-        super().__init__(monitor, min_delta=min_delta)
+    def __init__(
+        self, monitor: str = "valid_loss", *, min_delta: float = 0.0, name: str = "best", mode: str = "auto"
+    ) -> None:
+        super().__init__(monitor, min_delta=min_delta, mode=mode)
         self.name = name
         self._saved: int | None = None  # the epoch whose model is in the file; None as long as that is not known
 

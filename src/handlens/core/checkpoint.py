@@ -67,6 +67,7 @@ class Checkpoint(Callback):
     def __init__(self, name: str = "checkpoint") -> None:
         self.name = name
         self.folder: Path | None = None  # of the current run
+        self._run = ""  # what tells the current run from others, by what it began with
         self._lock = ExitStack()
 
     def before_fit(self, learn: Learner) -> None:
@@ -86,6 +87,7 @@ class Checkpoint(Callback):
     def resume(self, learn: Learner) -> None:
         """Continue from the checkpoint if there is one, for a caller that keeps other trainings away from it."""
         run, folder = learn.run, learn.model_path(self.name)
+        self._run = _fingerprint(learn)
         found = learn.processes.first(lambda: self._read(learn, folder))
         if found is not None:
             self._restore(learn, folder, *found)
@@ -97,7 +99,7 @@ class Checkpoint(Callback):
         if not folder.exists():
             return None
         config, tensors = load_artifact(folder, KIND, finite=False)  # the losses of a run may be NaN
-        if config.get("run") not in (_fingerprint(learn), _fingerprint(learn, linear=False)):
+        if config.get("run") not in (self._run, _fingerprint(learn, linear=False)):
             raise TrainingError(
                 f"{folder} holds the state of another run (other epochs, rates, batches, targets, seed, model, "
                 "dropout, loss, optimizer or metrics). To start again, remove that folder, or give this run's "
@@ -124,7 +126,7 @@ class Checkpoint(Callback):
         tensors |= {f"optimizer.{name}": value for name, value in learn.optimizer.state().items()}
         version, words, gauss = random.getstate()
         config = {
-            "run": _fingerprint(learn),
+            "run": self._run,
             "epoch": run.epoch + 1,
             "step": run.step,
             "records": records,

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from handlens.core.checks import listed
 from handlens.errors import TrainingError
 
 __all__ = ["EVENTS", "Callback", "StopTraining"]
@@ -47,6 +48,7 @@ OF_THE_COURSE = {
     "on_batch_end": "after_step",
     "on_epoch_end": "after_epoch",
     "on_train_end": "after_fit",
+    "jump_to_epoch": "before_epoch",
 }
 """The events of the course's library (fastai 1), and what to use in the place of each."""
 
@@ -106,6 +108,23 @@ class Callback:
                 f"{type(self).__name__}.{misspelt[0]} is not an event; the events are {', '.join(EVENTS)}."
             )
         return {event: getattr(self, event) for event in EVENTS if hasattr(self, event)}
+
+
+def listed_callbacks(callbacks: Callback | Sequence[Callback] | None) -> list[Callback]:
+    """Callbacks as a list, of one or several, or None.
+
+    Raises:
+        TrainingError: they are something else, or have methods that are not those of events here.
+    """
+    given = [] if callbacks is None else [callbacks] if isinstance(callbacks, Callback) else callbacks
+    found = listed(given, "callbacks", "[EarlyStopping()]", TrainingError)
+    for one in found:
+        if not isinstance(one, Callback):
+            raise TrainingError(
+                f"callbacks must be made of Callback classes, such as EarlyStopping(); {one!r} arrived."
+            )
+        one.handlers()
+    return found
 
 
 class Events:

@@ -22,7 +22,7 @@ from handlens.core.checks import listed, whole
 from handlens.core.description import ModelDescription
 from handlens.core.display import facts_html
 from handlens.core.distributed import processes
-from handlens.core.events import EPOCH_EVENTS, EVENTS, Callback, Events
+from handlens.core.events import EPOCH_EVENTS, EVENTS, Callback, Events, listed_callbacks
 from handlens.core.labels import Loss
 from handlens.core.learner_description import describe_learner
 from handlens.core.loaders import Loader
@@ -94,7 +94,7 @@ class Learner:
         opt_func: MakeOptimizer = AdamW,
         wd: float = 0.01,
         precision: str = "fp32",
-        callbacks: Callback | Sequence[Callback] = (),
+        callbacks: Callback | Sequence[Callback] | None = None,
         path: Path | str | None = None,
         model_dir: Path | str = "models",
     ) -> None:
@@ -108,7 +108,7 @@ class Learner:
         self.opt_func = opt_func
         self.wd = check_decay(wd)
         self.precision = precision
-        self.callbacks = _listed_callbacks(callbacks)
+        self.callbacks = callbacks
         self.path = data.path if path is None else path
         self.model_dir = model_dir
         """The folder of `save`, `load`, `SaveBest` and `Checkpoint`: below `path`, unless it is an absolute path."""
@@ -126,6 +126,15 @@ class Learner:
     @metrics.setter
     def metrics(self, metrics: Metric | Sequence[Metric]) -> None:
         self._metrics = listed([metrics] if callable(metrics) else metrics, "metrics", "[accuracy]", TrainingError)
+
+    @property
+    def callbacks(self) -> list[Callback]:
+        """What takes part in every fit; one callback may be set, or several."""
+        return self._callbacks
+
+    @callbacks.setter
+    def callbacks(self, callbacks: Callback | Sequence[Callback] | None) -> None:
+        self._callbacks = listed_callbacks(callbacks)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {self.data!r}"
@@ -193,7 +202,7 @@ class Learner:
         lr: Rates = 1e-3,
         *,
         wd: float | None = None,
-        callbacks: Callback | Sequence[Callback] = (),
+        callbacks: Callback | Sequence[Callback] | None = None,
         seed: int | None = None,
     ) -> None:
         """Train at a constant learning rate and momentum 0.9 (Adam's β₁); prints the losses of each epoch.
@@ -222,7 +231,7 @@ class Learner:
         pct_start: float = 0.3,
         div_factor: float = 25.0,
         moms: tuple[float, float] = (0.95, 0.85),
-        callbacks: Callback | Sequence[Callback] = (),
+        callbacks: Callback | Sequence[Callback] | None = None,
         seed: int | None = None,
     ) -> None:
         """Train by the 1cycle policy, see `handlens.core.schedule.one_cycle`; prints the losses of each epoch.
@@ -311,13 +320,13 @@ class Learner:
         epochs: int,
         schedule: Schedule,
         wd: float | None,
-        callbacks: Callback | Sequence[Callback],
+        callbacks: Callback | Sequence[Callback] | None,
         seed: int | None,
     ) -> None:
         if wd is not None:
             # With far less decay than before, an epoch of further training undoes what the decay achieved.
             self.wd = check_decay(wd)
-        events = Events(self, [*self.callbacks, *_listed_callbacks(callbacks)])
+        events = Events(self, [*self.callbacks, *listed_callbacks(callbacks)])
         with self._training(Run(epochs, schedule, self.wd, seed)):
             fit(self, events, self._validation_row)
 
@@ -633,16 +642,6 @@ class Learner:
 
 
 _NO_CONTEXT = contextlib.nullcontext()
-
-
-def _listed_callbacks(callbacks: Callback | Sequence[Callback]) -> list[Callback]:
-    found = listed(
-        [callbacks] if isinstance(callbacks, Callback) else callbacks, "callbacks", "[EarlyStopping()]", TrainingError
-    )
-    odd = [one for one in found if not isinstance(one, Callback)]
-    if odd:
-        raise TrainingError(f"callbacks must be made of Callback classes, such as EarlyStopping(); {odd[0]!r} arrived.")
-    return found
 
 
 def _whole_epochs(epochs: Any) -> int:

@@ -132,9 +132,9 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
         learn.optimizer,
         learn.processes,
     )
-    rates, momenta = run.schedule.rates.tolist(), run.schedule.momenta.tolist()
     model.train()
     events.call("before_epoch")
+    rates, momenta = run.schedule.rates.tolist(), run.schedule.momenta.tolist()
     total = len(learn.data.train_dl)
     # The labels' own loss counts every item of most, and need not be waited for.
     weighted = loss_func is not learn.data.y.loss_func or not learn.data.y.every_item_counts

@@ -14,6 +14,7 @@ from torch import Tensor
 from handlens.core.artifact import EXPORT, load_artifact, load_weights, part_of, refusing_damage, save_artifact
 from handlens.core.callbacks import Callback, PreciseBatchNorm
 from handlens.core.checks import listed
+from handlens.core.events import listed_callbacks
 from handlens.core.labels import FloatList, LabelList, Loss
 from handlens.core.learner import Learner
 from handlens.core.predictions import predictions_frame
@@ -171,7 +172,7 @@ def tabular_learner(
     y_range: Sequence[float] | Tensor | None = None,
     bn_cont: bool = True,
     seed: int | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] | None = None,
     **options: Any,
 ) -> TabularLearner:
     """A learner with a TabularModel for the data.
@@ -187,7 +188,7 @@ def tabular_learner(
         ps: as in `TabularModel`; 0 with `layers` unless given, otherwise by the number of rows.
         emb_szs: vector lengths by column, for columns that should not follow the rule of `embedding_sizes`.
         seed: makes the initial weights repeatable, without changing the state of torch's random numbers.
-        callbacks: used in every fit, after a `PreciseBatchNorm`, which is first in `learn.callbacks`.
+        callbacks: one or several, used in every fit, after a `PreciseBatchNorm`, which is first in `learn.callbacks`.
         options: as in `Learner`: metrics, wd, ….
 
     Raises:
@@ -203,7 +204,6 @@ def tabular_learner(
         >>> learn.model.embeds[0]
         Embedding(3, 2)
     """
-    given = listed(callbacks, "callbacks", "[EarlyStopping()]", TrainingError)
     sizes = embedding_sizes(data.encoder.n_levels, emb_szs)
     codes, numbers, _ = data.train_dl.tensors
     shape: dict[str, Any] = (
@@ -218,7 +218,7 @@ def tabular_learner(
     if len(codes):
         model.begin(codes, numbers, data.y)
     options = {"loss_func": _loss_of(model, data.y)} | options
-    return TabularLearner(data, model, callbacks=[PreciseBatchNorm(), *given], **options)
+    return TabularLearner(data, model, callbacks=[PreciseBatchNorm(), *listed_callbacks(callbacks)], **options)
 
 
 class StandardisedMSE:
