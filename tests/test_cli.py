@@ -289,6 +289,30 @@ def test_predict_writes_a_row_a_photo(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert out.read_bytes() == before
 
 
+def test_predict_replaces_nothing_but_an_earlier_table(table_model: Path, tmp_path: Path) -> None:
+    rows, photo, folder = tmp_path / "rows.csv", tmp_path / "photos" / "a.png", tmp_path / "a folder"
+    rows.write_text("x\nb\n")
+    photo.parent.mkdir()
+    Image.new("RGB", (4, 4)).save(photo)
+    folder.mkdir()
+    (tmp_path / "link.csv").symlink_to(rows)
+    description = table_model / "model.json"
+    kept = {path: path.read_bytes() for path in (rows, photo, description)}
+    for item, out, message in (
+        (rows, rows, "must not name what is to be predicted"),
+        (rows, tmp_path / "link.csv", "must not name what is to be predicted"),
+        (photo.parent, photo, "replaces only CSV files"),
+        (rows, description, "replaces only CSV files"),
+        (rows, folder, "is a folder: name one in it"),
+    ):
+        code, output = said("predict", str(table_model), str(item), "--out", str(out))
+        assert (code, message in " ".join(output.split())) == (1, True)
+    assert all(path.read_bytes() == before for path, before in kept.items())
+    out = tmp_path / "P.CSV"
+    for _ in range(2):
+        assert said("predict", str(table_model), str(rows), "--out", str(out))[0] == 0
+
+
 def test_predict_writes_masks_beside_the_table(tmp_path: Path) -> None:
     from handlens.vision import SegmentationItemList, unet_learner
 

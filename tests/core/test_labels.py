@@ -82,6 +82,25 @@ def test_text_that_names_several_classes() -> None:
         MultiCategoryList(pd.DataFrame({"a": [True]}), classes=["a"])
 
 
+def test_several_classes_are_decided_by_their_thresholds() -> None:
+    y = MultiCategoryList(["a b", "c"], label_delim=" ")
+    p = torch.tensor([[0.5, 0.3, 0.4], [0.1, 0.9, 0.49]])
+    assert y.decode(y.decide(p)) == [["a"], ["b"]]
+    y.thresholds = [0.6, 0.3, 0.45]
+    assert y.decode(y.take(torch.tensor([0])).decide(p)) == [["b"], ["b", "c"]]
+    again = labels_from_state(json.loads(json.dumps(y.state())))
+    assert isinstance(again, MultiCategoryList)
+    assert again.thresholds == [0.6, 0.3, 0.45]
+    assert again.decide(p).tolist() == y.decide(p).tolist()
+    y.thresholds = 0.2
+    assert y.thresholds == [0.2, 0.2, 0.2]
+    without = {key: value for key, value in y.state().items() if key != "thresholds"}  # of a model saved before
+    assert labels_from_state(without).decide(p).tolist() == [[1, 0, 0], [0, 1, 0]]
+    for wrong in ([0.5, 0.5], [0.5, 0.5, 1.5], [0.5, 0.5, float("nan")], ["a", "b", "c"], -0.1):
+        with pytest.raises(DataError, match="a probability, 0 to 1, for each of the 3 classes"):
+            y.thresholds = wrong  # type: ignore[assignment]
+
+
 def test_logarithms_go_in_and_numbers_come_out() -> None:
     y = FloatList(pd.Series([1.0, np.e, 100], name="Sales"), log=True)
     assert y.data.tolist() == pytest.approx([0, 1, np.log(100)])
@@ -276,6 +295,7 @@ TAGS = {"kind": "MultiCategoryList", "names": ["y"], "label_delim": " "}
         {"kind": "CategoryList", "names": ["a", "b"], "classes": ["a"]},
         *(TAGS | {"classes": classes} for classes in (["a", "a"], [["a"]], {"a": 1})),
         TAGS | {"classes": ["a"], "label_delim": 3},
+        *(TAGS | {"classes": ["a", "b"], "thresholds": wrong} for wrong in ([0.5], [0.5, 2], ["0.5", "0.5"], None)),
         TAGS | {"classes": ["a"], "label_delim": ""},
         {"kind": "MultiCategoryList", "names": ["a", "a"]},
     ],

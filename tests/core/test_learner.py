@@ -20,7 +20,7 @@ from handlens.core.callbacks import Callback, SaveBest
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.learner import Learner
 from handlens.core.metrics import accuracy, rmse
-from handlens.core.schedule import one_cycle
+from handlens.core.schedule import USUAL_RATE, one_cycle
 from handlens.errors import ArtifactError, DataError, TrainingError, WeightsError
 
 MakeLearner = Callable[..., Learner]
@@ -233,6 +233,51 @@ def test_finding_a_rate_does_not_stop_because_one_of_the_first_batches_is_hard(m
     learn = make_learner(n=200, loss_func=lambda outputs, _: outputs.sum() * 0 + next(losses))
     learn.lr_find(seed=0)
     assert len(learn.recorder.losses) == 100
+
+
+def test_finding_a_rate_goes_on_where_a_negative_loss_falls(make_learner: MakeLearner) -> None:
+    losses = iter(-np.linspace(1, 5, 100))
+    learn = make_learner(n=200, loss_func=lambda outputs, _: outputs.sum() * 0 + next(losses))
+    learn.lr_find(seed=0)
+    assert len(learn.recorder.losses) == 100
+    # As far above −1 as four times 1 is above 1, which is 2, after a tenth of the steps.
+    learn.loss_func = lambda outputs, _: outputs.sum() * 0 + (-1 if learn.run.step < 20 else 100)
+    learn.lr_find(seed=0)
+    assert len(learn.recorder.losses) == 21
+
+
+def test_a_loss_that_is_not_a_number_is_told(make_learner: MakeLearner, capsys: pytest.CaptureFixture[str]) -> None:
+    learn = make_learner(n=200, loss_func=lambda outputs, _: outputs.sum() * 0 + math.inf)
+    assert learn.lr_find(seed=0) == USUAL_RATE
+    assert "the loss is not finite from the first batch on" in capsys.readouterr().out
+    learn.loss_func = lambda outputs, _: outputs.sum() * 0 + (1 if learn.run.step < 20 else math.inf)
+    # The 21st rate of 100 from 1e-7 to 10, which are a factor of 10^(8/99) apart.
+    assert learn.lr_find(seed=0) == pytest.approx(1e-7 * 10 ** (8 * 20 / 99) / 100)
+    assert "a hundredth of that at which it was a finite number no longer" in capsys.readouterr().out
+    classes = make_learner(n=200, classes=True)
+    classes.loss_func = lambda outputs, targets: nn.functional.cross_entropy(outputs, targets) * math.nan
+    with pytest.raises(TrainingError, match="it is nan for each batch, though the model gives numbers"):
+        classes.fit(1)
+
+
+def test_a_loss_or_a_metric_of_all_pairs_is_refused(make_learner: MakeLearner) -> None:
+    """Of one number, outputs have the shape of the targets, [B]; in the course they were [B, 1]."""
+    learn = make_learner(n=200, loss_func=lambda o, t: ((o - t.unsqueeze(1)) ** 2).mean())
+    with pytest.raises(DataError, match=r"learn.loss_func must compare each prediction with its own target"):
+        learn.fit(1)
+    with pytest.raises(DataError, match=r"compares each of \d+ with each"):
+        learn.lr_find()
+    learn.loss_func = lambda o, t: ((o.view(-1) - t) ** 2).mean()
+    learn.fit(1)
+
+    def of_pairs(p: torch.Tensor, t: torch.Tensor) -> float:
+        return float((p - t[:, None]).abs().mean())
+
+    learn.metrics = [of_pairs]
+    with pytest.raises(DataError, match="the metric of_pairs must compare each prediction"):
+        learn.validate()
+    learn.metrics = [lambda p, t: float((p[None] - t[:, None]).abs().mean())]  # all pairs, said so
+    assert math.isfinite(learn.validate()[1])
 
 
 def test_the_decay_of_a_fit_holds_for_those_that_follow(make_learner: MakeLearner) -> None:

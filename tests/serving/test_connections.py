@@ -12,10 +12,13 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from handlens.serving import connections
+from handlens.serving import bodies, connections
 from handlens.serving.connections import Connection, Server, most_connections
 from handlens.serving.listening import listen
 
@@ -23,8 +26,16 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the length of the body, or at /large with 16 MB."""
+    """Answers with the length of the body, at /large with 16 MB, and at /photos with how many the body holds."""
     if scope["type"] != "http":
+        return
+    if scope["path"] == "/photos":
+        try:
+            async with bodies.Bodies().photos(Request(scope, receive)) as photos:
+                answer = PlainTextResponse(str(len(photos)))
+        except HTTPException as error:
+            answer = PlainTextResponse(error.detail)
+        await answer(scope, receive, send)
         return
     length, more = 0, True
     while more:
@@ -335,3 +346,17 @@ def test_s7_that_no_more_files_can_be_opened_is_said_once_a_minute(
     assert not passes(message)
     now = 60.0
     assert [passes(message), passes(message)] == [True, False]
+
+
+def test_a_client_that_sends_a_refused_body_whole_sees_why(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "LARGEST", 2**20)
+    size = 2**25  # more than the buffers of the connection hold
+    for head, error in (
+        (b"Content-Type: image/jpeg", b"at most 1 MB"),
+        (b"Content-Type: text/plain", b"must be a photo as it is"),
+    ):
+        start = b"POST /photos HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n\r\n" % (
+            size,
+            head,
+        )
+        assert error in server.ask(start, bytes(size))

@@ -290,6 +290,16 @@ def test_dice_is_of_all_pictures_together() -> None:
     assert dice(three, torch.tensor([[[0, 1, 1, 1]]])) == pytest.approx((2 / 3 + 4 / 5) / 2)
 
 
+def test_an_ignored_class_has_no_dice() -> None:
+    found = torch.nn.functional.one_hot(torch.tensor([[[0, 0, 2, 1, 1, 1, 0, 1]]]), 3).permute(0, 3, 1, 2).double()
+    right = torch.tensor([[[0, 0, 0, 1, 1, 1, 2, 2]]])
+    # Class 0: 2·2 / (2 + 3), class 1: 2·3 / (3 + 3); class 2 is predicted for a pixel of class 0, and is ignored.
+    assert dice(found, right, ignore=2) == pytest.approx((4 / 5 + 1) / 2)
+    assert dice(found, right, ignore=[0, 2]) == pytest.approx(1)
+    assert np.isnan(dice(P, T, ignore=1))
+    assert dice(P, T, ignore=0) == pytest.approx(2 * 1 / (1 + 3))
+
+
 # Learning
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -31,8 +32,16 @@ def main(
     ] = False,
 ) -> None:
     """From raw pictures or a raw table to labels, a trained model and its predictions."""
+    warnings.showwarning = _say_warning
+    # Such a photo is left out, or refused, with a reason of ours.
+    warnings.filterwarnings("ignore", "Image size .* exceeds limit")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a label or a path may have what the terminal has not
+
+
+def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning as a sentence, without the line of code that gave it."""
+    typer.secho(f"Warning: {message}", fg="yellow", err=True)
 
 
 def fail(error: HandlensError) -> None:

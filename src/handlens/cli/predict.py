@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,6 +89,7 @@ def predict(
                 f"--engine, --address, --processes and --threads are for shards; {named:.200} does not hold any. "
                 "`handlens embed` makes them."
             )
+        _check_target(out, items)
         from handlens.core.saved import PhotoModel, load_learner
 
         learn = load_learner(model)
@@ -106,6 +108,20 @@ def predict(
         raise typer.Exit(130) from None
     except HandlensError as error:
         fail(error)
+
+
+def _check_target(out: Path, items: list[str]) -> None:
+    """What is there is only replaced if it is a table that is not read here: never a photo, or a file of a model."""
+    if out.is_dir():
+        raise DataError(
+            f"--out must name a file; {out} is a folder: name one in it, such as {out / 'predictions.csv'}."
+        )
+    if not out.exists():
+        return
+    if any(os.path.exists(item) and os.path.samefile(item, out) for item in items):
+        raise DataError(f"--out must not name what is to be predicted; {out} would be replaced: name another file.")
+    if not out.name.lower().endswith((".csv", ".csv.gz")):
+        raise DataError(f"--out replaces only CSV files; {out} is there and is called otherwise: name another file.")
 
 
 def _shards(

@@ -195,6 +195,8 @@ class Interpretation:
     def thresholds(self, *, beta: float = 2.0, inner_pct: float = 0.5, seed: int = 0) -> Thresholds:
         """For each class the threshold with the greatest Fβ on some of these items, checked on the others.
 
+        `learn.data.y.thresholds = found.values` has them used in predictions, and saved with the model.
+
         Args:
             beta, inner_pct, seed: as in `choose_thresholds`.
 
@@ -205,7 +207,7 @@ class Interpretation:
         if not isinstance(y, MultiCategoryList):
             raise DataError(
                 f"thresholds are for items with any number of classes, MultiCategoryList; the labels are a "
-                f"{type(y).__name__}, of which one is the most probable."
+                f"{type(y).__name__}: its predictions need none."
             )
         return choose_thresholds(self.preds, self.targets, beta=beta, inner_pct=inner_pct, classes=y.classes, seed=seed)
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from handlens.core.artifact import load_weights, save_weights
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
+from handlens.core.comparing import RefuseEachWithEach
 from handlens.core.description import ModelDescription
 from handlens.core.display import facts_html
 from handlens.core.distributed import processes
@@ -279,7 +280,7 @@ class Learner:
         `learn.recorder.plot()` shows the losses. Where the loss falls at no rate by more than its noise, as with a
         model that is good already or in a few batches, the search cannot tell rates apart: it suggests none, says so,
         and returns the usual rate of `fit_one_cycle`, but at most a hundredth of the rate at which the loss grew
-        fourfold, so that training does not undo what the model has learned.
+        fourfold or was a number no longer, so that training does not undo what the model has learned.
 
         Args:
             start_lr, end_lr: the learning rates of the first and of the last batch, as `max_lr` in `fit_one_cycle`.
@@ -307,13 +308,22 @@ class Learner:
             rate = self.recorder.suggest()
             said = f"suggested learning rate: {rate:.1e}"
         except TrainingError:
-            grew = run.step < num_it
-            rate = min(USUAL_RATE, float(self.recorder.rates[-1, -1]) / 100 if grew else math.inf)
-            which = "the usual one" if rate == USUAL_RATE else "a hundredth of that at which it grew fourfold"
-            said = f"no learning rate is suggested, because the loss fell clearly at no rate: take {rate:.1e}, {which}"
+            rate, said = self._without_suggestion(stopped=run.step < num_it)
         if self.processes.rank == 0:
             print(f"{said}; learn.recorder.plot() shows the losses")
         return rate
+
+    def _without_suggestion(self, *, stopped: bool) -> tuple[float, str]:
+        """What `lr_find` returns where it suggests no rate, and why; `stopped`: before its last batch."""
+        losses, last = self.recorder.losses, float(self.recorder.rates[-1, -1])
+        if not math.isfinite(losses[0]):
+            why = "the loss is not finite from the first batch on, whatever the rate: look for nan"
+            return USUAL_RATE, f"no learning rate is suggested; {why} in the inputs, the weights and the loss function"
+        rate = min(USUAL_RATE, last / 100 if stopped else math.inf)
+        stop = "it grew fourfold" if math.isfinite(losses[-1]) else "it was a finite number no longer"
+        which = "the usual one" if rate == USUAL_RATE else f"a hundredth of that at which {stop}"
+        fell = "the loss fell clearly at no rate"
+        return rate, f"no learning rate is suggested, because {fell}: take {rate:.1e}, {which}"
 
     def _fit(
         self,
@@ -421,8 +431,13 @@ class Learner:
                 return validate_batches(loader, self.outputs, self.loss_func, y, self.metrics, self.processes)
         outputs, targets, loss = self.run_over(loader)
         predictions = self.activate(outputs)
-        known = labelled(targets)
-        return [loss, *(float(metric(predictions, targets)) if known else math.nan for metric in self.metrics)]
+        if not labelled(targets):
+            return [loss, *(math.nan for _ in self.metrics)]
+        found = [loss]
+        for metric in self.metrics:
+            with RefuseEachWithEach(f"the metric {metric_name(metric)}"):
+                found.append(float(metric(predictions, targets)))
+        return found
 
     @overload
     def get_preds(

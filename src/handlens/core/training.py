@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from handlens.core.bunch import DataBunch
+from handlens.core.comparing import RefuseEachWithEach
 from handlens.core.distributed import Alone
 from handlens.core.events import Callback, Events, StopTraining
 from handlens.core.labels import Loss
@@ -137,7 +138,8 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
     rates, momenta = run.schedule.rates.tolist(), run.schedule.momenta.tolist()
     total = len(learn.data.train_dl)
     # The labels' own loss counts every item of most, and need not be waited for.
-    weighted = loss_func is not learn.data.y.loss_func or not learn.data.y.every_item_counts
+    own = loss_func is not learn.data.y.loss_func
+    weighted = own or not learn.data.y.every_item_counts
     last: float | Tensor = 0.0
     empty = 0
     for done, (run.inputs, run.targets) in enumerate(together.batches(learn.data.train_dl), 1):
@@ -151,7 +153,8 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
         with learn.autocast(), together.layers():
             run.outputs = apply_model(model, run.inputs)
         outputs, targets = together.whole(run.outputs, run.targets)
-        with learn.autocast():
+        guard = RefuseEachWithEach("learn.loss_func") if own and done == 1 else nullcontext()
+        with learn.autocast(), guard:
             loss = loss_func(as_targets(outputs, targets), targets)
         if weighted and not targets.is_floating_point() and _is_without_loss(loss, outputs):
             # Nothing is learned from the batch, and the mean loss stays as it is.
@@ -159,8 +162,9 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
             empty += 1
             if empty == total:
                 raise TrainingError(
-                    "no training item counts in the loss: the classes of all of them have the weight 0, or are "
-                    "ignored. Give learn.loss_func other weights."
+                    "no training item counts in the loss: it is nan for each batch, though the model gives numbers. "
+                    "Either all classes of these items have the weight 0 or are ignored, and learn.loss_func "
+                    "needs others; or it divides by 0 or takes the logarithm of 0: call it on a batch by hand."
                 )
         run.loss = loss
         last = loss.detach()
@@ -196,8 +200,8 @@ def _finite_loss(run: Run) -> float:
 class StopWhenWorse(Callback):
     """Stop when the smoothed loss is four times its lowest or not a number, or after `steps` steps; for `lr_find`.
 
-    Without `grown` it goes on at four times its lowest. The losses of the first tenth of the steps are one: a single
-    one says little.
+    Above a lowest loss that is negative it is as far as four times would be above a positive one. Without `grown` it
+    goes on at four times its lowest. The losses of the first tenth of the steps are one: a single one says little.
     """
 
     order = sys.maxsize  # what other callbacks do after a step is done even after the last
@@ -213,5 +217,9 @@ class StopWhenWorse(Callback):
         smoothed = self._average / (1 - SMOOTHING**step)
         if step >= self.steps // 10:
             self._lowest = min(self._lowest, smoothed)
-        if step >= self.steps or not math.isfinite(loss) or (self.grown and smoothed > 4 * self._lowest):
+        if (
+            step >= self.steps
+            or not math.isfinite(loss)
+            or (self.grown and smoothed > self._lowest + 3 * abs(self._lowest))
+        ):
             raise StopTraining

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import Message
 from email.parser import HeaderParser
@@ -20,6 +20,9 @@ MOST_PHOTOS = 64
 
 MEMORY = 256 * 2**20
 """Bytes that the bodies of all requests together may take, of those that arrive and those that wait."""
+
+MOST_READ_AWAY = 8 * LARGEST
+"""Bytes that are read, and not kept, of a body that is refused."""
 
 FIELD = "file"
 """The name of each part of a form."""
@@ -60,14 +63,15 @@ class Bodies:
         Raises:
             HTTPException: the body is of another kind, malformed, too large, or too much arrives at the same time.
         """
-        kind = _content_type(request)
-        length = request.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > LARGEST:
-            raise _too_large()
+        stream = request.stream()
         size = 0
         try:
+            kind = _content_type(request)
+            length = request.headers.get("content-length", "0")
+            if not length.isdecimal() or int(length) > LARGEST:
+                raise _too_large()
             chunks = []
-            async for chunk in request.stream():
+            async for chunk in stream:
                 size += len(chunk)
                 self.taken += len(chunk)
                 if size > LARGEST:
@@ -78,8 +82,20 @@ class Bodies:
             body = b"".join(chunks)
             del chunks
             yield _parts(body, kind) if kind.get_content_type() == _FORM else [Photo("", body)]
+        except HTTPException:
+            await _read_away(stream)
+            raise
         finally:
             self.taken -= size
+
+
+async def _read_away(stream: AsyncGenerator[bytes, None]) -> None:
+    """Read the rest of a refused body: a client that sends all of it first would not see why it is refused."""
+    left = MOST_READ_AWAY
+    async for chunk in stream:
+        left -= len(chunk)
+        if left < 0:
+            return
 
 
 def _too_large() -> HTTPException:

@@ -21,7 +21,7 @@ from handlens.core.predictions import PATH, REASON, class_answers, class_predict
 from handlens.core.products import product
 from handlens.core.saved import PhotoModel
 from handlens.core.threads import one_blas_thread
-from handlens.errors import ArtifactError, FolderGoneError, PhotoError
+from handlens.errors import ArtifactError, CollectionError, FolderGoneError, PhotoError
 from handlens.io.deep_pictures import Limits, about_limits, limits_from
 from handlens.studio.discriminant import Floats
 from handlens.studio.features import Extractor, rebuild
@@ -95,6 +95,11 @@ class Predictor:
         Raises:
             CollectionError: `photos` is not a folder that can be read.
         """
+        if not isinstance(photos, (str, os.PathLike)):
+            raise CollectionError(
+                f"photos must be a folder of photos; a {type(photos).__name__} arrived: predict_files([path]) predicts "
+                "single ones."
+            )
         table = predict_folder(self, photos, progress=progress)
         unread = table[table[REASON] != ""]
         self.left_out = [LeftOut(path, why) for path, why in zip(unread[PATH], unread[REASON], strict=True)]

@@ -27,8 +27,15 @@ def _pixels(preds: Tensor, targets: Tensor, ignore: int | Sequence[int] | None) 
             "of one class a picture, such as accuracy."
         )
     right = targets.reshape(len(targets), -1)
-    left_out = torch.tensor([UNKNOWN, *([] if ignore is None else [ignore] if isinstance(ignore, int) else ignore)])
+    left_out = torch.cat([torch.tensor([UNKNOWN]), _codes(ignore)])
     return preds.argmax(1).flatten(1), right, ~torch.isin(right, left_out.to(right.device))
+
+
+def _codes(ignore: int | Sequence[int] | None) -> Tensor:
+    """The classes to ignore, [number of them]."""
+    return torch.tensor(
+        [] if ignore is None else [ignore] if isinstance(ignore, int) else list(ignore), dtype=torch.int64
+    )
 
 
 def _right_and_known(preds: Tensor, targets: Tensor, *, ignore: int | Sequence[int] | None = None) -> Tensor:
@@ -66,8 +73,12 @@ def pixel_accuracy(preds: Tensor, targets: Tensor, *, ignore: int | Sequence[int
 
 
 def _overlaps(preds: Tensor, targets: Tensor, *, ignore: int | Sequence[int] | None = None) -> Tensor:
-    """For each class how many pixels are of it by both, and the sum of how many are by either: [N, 2, classes]."""
+    """For each class how many pixels are of it by both, and the sum of how many are by either: [N, 2, classes].
+
+    An ignored class has neither, also where it is predicted for a pixel of another class, which it costs that class.
+    """
     found, right, known = _pixels(preds, targets, ignore)
+    found = torch.where(torch.isin(found, _codes(ignore).to(found.device)), -1, found)
     rows = []
     for code in range(preds.shape[1]):
         a, b = (found == code) & known, (right == code) & known
@@ -90,10 +101,11 @@ def dice(preds: Tensor, targets: Tensor, *, ignore: int | Sequence[int] | None =
     pictures or batches, in which one with few pixels of a class would count as much as others.
 
     Args:
-        preds, targets, ignore: as in `pixel_accuracy`.
+        preds, targets: as in `pixel_accuracy`.
+        ignore: as there; these classes are not in the mean either.
 
     Returns:
-        From 0 to 1; nan if the class occurs nowhere.
+        From 0 to 1; nan if the class occurs nowhere, or is ignored.
 
     Raises:
         DataError: the shapes are not these.

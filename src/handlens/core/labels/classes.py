@@ -181,6 +181,7 @@ class MultiCategoryList(LabelList):
             self.classes = distinct if classes is None else listed(classes, "classes", _TWO, DataError)
         self.classes = checked_classes(self.classes, self.names[0])
         self.c = len(self.classes)
+        self.thresholds = [0.5] * self.c
         self.data = self._encode(table)
 
     loss_func = staticmethod(F.binary_cross_entropy_with_logits)
@@ -228,11 +229,35 @@ class MultiCategoryList(LabelList):
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.sigmoid()
 
+    @property
+    def thresholds(self) -> list[float]:
+        """The probability of each class from which on an item has it: 0.5 unless set; saved with the model.
+
+        It may be one number for all classes.
+
+        Example:
+            >>> y = MultiCategoryList(["clear haze", "clear"], label_delim=" ")
+            >>> y.thresholds = [0.5, 0.2]  # such as learn.interpret().thresholds().values
+            >>> y.decode(y.decide(torch.tensor([[0.4, 0.3]])))
+            [['haze']]
+        """
+        return list(self._thresholds)
+
+    @thresholds.setter
+    def thresholds(self, values: float | Sequence[float]) -> None:
+        found = [values] * self.c if isinstance(values, (int, float)) else list(values)
+        if len(found) != self.c or not all(isinstance(t, (int, float)) and 0 <= t <= 1 for t in found):
+            raise DataError(
+                f"thresholds must be a probability, 0 to 1, for each of the {self.c} classes {self.classes}, or one "
+                f"for all; {values!r} arrived: y.thresholds = learn.interpret().thresholds().values."
+            )
+        self._thresholds = [float(t) for t in found]
+
     def decide(self, predictions: Tensor) -> Tensor:
-        return (predictions >= 0.5).float()
+        return (predictions >= predictions.new_tensor(self._thresholds)).float()
 
     def state(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"kind": "MultiCategoryList", "names": self.names}
+        state: dict[str, Any] = {"kind": "MultiCategoryList", "names": self.names, "thresholds": self.thresholds}
         if self.label_delim is not None:
             state |= {"label_delim": self.label_delim, "classes": self.classes}
         return state
@@ -244,6 +269,7 @@ class MultiCategoryList(LabelList):
         found = self.names if self.label_delim is None else saved_list(state, "classes")
         self.classes = checked_classes(found, self.names[0])
         self.c = len(self.classes)
+        self.thresholds = state.get("thresholds", [0.5] * self.c)  # models saved before have none
         self.data = torch.empty(0, self.c)
 
 
