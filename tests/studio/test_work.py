@@ -24,7 +24,7 @@ def work(heard: list[dict]) -> Work:
 
 
 def test_the_time_left_is_that_of_the_steps_left(work, heard, monkeypatch):
-    clock = iter([100.0, 103.0])  # at the start, and after a quarter
+    clock = iter([100.0, 103.0])  # at the first step, and after a quarter
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
     steps = []
     with work.begin("train", progress=lambda *step: steps.append(step)) as report:
@@ -37,6 +37,16 @@ def test_the_time_left_is_that_of_the_steps_left(work, heard, monkeypatch):
         {**common, "done": 8, "seconds_left": 0.0},  # it has ended
     ]
     assert steps == [(0, 8), (2, 8)]
+
+
+def test_what_came_before_the_first_step_says_nothing_of_the_others(work, heard, monkeypatch):
+    clock = iter([100.0, 101.0, 102.0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with work.begin("map") as report:  # the first report comes late
+        for done in (1, 3, 5):
+            report(done, 9)
+    # 8, 6 and 4 steps are left; two take a second.
+    assert [told["seconds_left"] for told in heard] == [None, 3.0, 2.0, 0.0]
 
 
 def test_only_the_work_that_is_meant_is_stopped_and_all_of_it(work):

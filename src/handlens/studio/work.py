@@ -59,16 +59,20 @@ class Work:
             cancel: setting it stops the work, as `Work.cancel` does.
         """
         key, stop = (task, layer, projection), threading.Event()
-        started, steps = time.monotonic(), 0
+        steps = 0
+        first: tuple[int, float] | None = None  # the steps done at the first report, and when that was
 
         def tell(done: int, total: int, seconds_left: float | None) -> None:
             payload = {"task": task, "layer": layer, "projection": projection, "done": done, "total": total}
             self._listeners.tell("work", **payload, seconds_left=seconds_left)
 
         def report(done: int, total: int) -> bool:
-            nonlocal steps
-            steps = total
-            tell(done, total, (time.monotonic() - started) * (total - done) / done if done else None)
+            nonlocal steps, first
+            steps, now = total, time.monotonic()
+            first = first or (done, now)
+            # What comes before the first step may be slower, or faster, than all others.
+            since = done - first[0]
+            tell(done, total, (now - first[1]) * (total - done) / since if since > 0 else None)
             if progress:
                 progress(done, total)
             return stop.is_set() or (cancel is not None and cancel.is_set())
