@@ -7,8 +7,9 @@ elsewhere, see `OTHERS`. Notebooks run with them; new code uses the true names, 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from handlens.core.events import Callback
@@ -19,29 +20,39 @@ from handlens.io.paths import Path
 from handlens.io.walking import walk
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from handlens.core.callbacks import EarlyStopping, ReduceLROnPlateau, SaveBest
     from handlens.core.labels import Loss
     from handlens.core.learner import Learner
+    from handlens.core.metrics import Metric
 
 __all__ = [
     "ALIASES",
+    "AUROC",
     "OTHERS",
     "BCEWithLogitsFlat",
     "Config",
     "CrossEntropyFlat",
     "DatasetType",
     "EarlyStoppingCallback",
+    "FBeta",
+    "KappaScore",
     "LearnerCallback",
     "MSELossFlat",
+    "MatthewsCorreff",
     "Path",
+    "Precision",
+    "Recall",
     "ReduceLROnPlateauCallback",
     "SaveModelCallback",
     "get_image_files",
     "gpu_mem_get_free_no_cache",
     "lr_find",
+    "range_of",
     "tensor",
+    "to_np",
 ]
 
 ALIASES = {
@@ -50,6 +61,15 @@ ALIASES = {
     "PointsLabelList": "handlens.vision.points:PointsList",
     "SegmentationLabelList": "handlens.vision.masks:MaskList",
     "accuracy_thresh": "handlens.core.metrics:accuracy_multi",
+    **{
+        name: f"handlens.core.metrics:{ours}"
+        for name, ours in {
+            "mean_absolute_error": "mae",
+            "mean_squared_error": "mse",
+            "r2_score": "r2",
+            "root_mean_squared_error": "rmse",
+        }.items()
+    },
     "cnn_learner": "handlens.vision.learner:create_cnn",
     "get_tabular_learner": "handlens.tabular.learner:tabular_learner",
 }
@@ -67,10 +87,13 @@ OTHERS = {
 }
 """Modules and names of other packages that the course's star imports bring along."""
 
+_METRICS = ("AUROC", "FBeta", "KappaScore", "MatthewsCorreff", "Precision", "Recall")
+
 _OWN = (
+    *_METRICS,
     "BCEWithLogitsFlat", "Config", "CrossEntropyFlat", "DatasetType", "EarlyStoppingCallback", "LearnerCallback",
     "MSELossFlat", "Path", "ReduceLROnPlateauCallback", "SaveModelCallback", "get_image_files",
-    "gpu_mem_get_free_no_cache", "lr_find", "tensor",
+    "gpu_mem_get_free_no_cache", "lr_find", "range_of", "tensor", "to_np",
 )  # fmt: skip
 
 _MONITORED = {"val_loss": "valid_loss", "trn_loss": "train_loss"}
@@ -166,15 +189,42 @@ def tensor(data: Any, *more: Any, **options: Any) -> Tensor:
     return torch.tensor((data, *more) if more else data, **options)
 
 
-def lr_find(learn: Learner, start_lr: Any = 1e-7, end_lr: Any = 10.0, num_it: int = 100, **options: Any) -> float:
+def to_np(x: Tensor) -> NDArray[Any]:
+    """A tensor as an array, on the CPU.
+
+    Example:
+        >>> to_np(tensor(1, 2))
+        array([1, 2])
+    """
+    return x.detach().cpu().numpy()
+
+
+def range_of(x: Sized) -> list[int]:
+    """The positions of what has a length: [0, 1, …].
+
+    Example:
+        >>> range_of("abc")
+        [0, 1, 2]
+    """
+    return list(range(len(x)))
+
+
+def lr_find(
+    learn: Learner,
+    start_lr: Any = 1e-7,
+    end_lr: Any = 10.0,
+    num_it: int = 100,
+    stop_div: bool = True,
+    **options: Any,
+) -> float:
     """Call `learn.lr_find`, with the same arguments.
 
     Example:
         >>> from types import SimpleNamespace as Namespace
-        >>> lr_find(Namespace(lr_find=lambda start, end, **options: options["num_it"]), num_it=50)
+        >>> lr_find(Namespace(lr_find=lambda start, end, num_it, stop_div: num_it), num_it=50)
         50
     """
-    return learn.lr_find(start_lr, end_lr, num_it=num_it, **options)
+    return learn.lr_find(start_lr, end_lr, num_it, stop_div, **options)
 
 
 def SaveModelCallback(
@@ -241,6 +291,85 @@ def ReduceLROnPlateauCallback(
 
     monitor = _MONITORED.get(monitor, monitor)
     return ReduceLROnPlateau(monitor, min_delta=min_delta, patience=patience, factor=factor, mode=mode)
+
+
+def Precision(average: str = "binary") -> Metric:
+    """Make the metric `precision`, with its `average`.
+
+    Example:
+        >>> Precision().__name__
+        'precision'
+    """
+    from handlens.core.metrics import precision
+
+    return _named("precision", precision, average=average)
+
+
+def Recall(average: str = "binary") -> Metric:
+    """Make the metric `recall`, with its `average`.
+
+    Example:
+        >>> Recall(average="macro").__name__
+        'recall'
+    """
+    from handlens.core.metrics import recall
+
+    return _named("recall", recall, average=average)
+
+
+def FBeta(average: str = "binary", beta: float = 2.0) -> Metric:
+    """Make the metric `f_score`, with its `beta` and `average`; for several labels an item it is `fbeta`.
+
+    Example:
+        >>> FBeta(beta=1).__name__
+        'f_beta'
+    """
+    from handlens.core.metrics import f_score
+
+    return _named("f_beta", f_score, average=average, beta=beta)
+
+
+def AUROC() -> Metric:
+    """Make the metric `roc_auc`.
+
+    Example:
+        >>> AUROC().__name__
+        'auroc'
+    """
+    from handlens.core.metrics import roc_auc
+
+    return _named("auroc", roc_auc)
+
+
+def KappaScore(weights: str | None = None) -> Metric:
+    """Make the metric `kappa`, with its `weights`.
+
+    Example:
+        >>> KappaScore("quadratic").__name__
+        'kappa_score'
+    """
+    from handlens.core.metrics import kappa
+
+    return _named("kappa_score", kappa, weights=weights)
+
+
+def MatthewsCorreff() -> Metric:
+    """Make the metric `matthews`.
+
+    Example:
+        >>> MatthewsCorreff().__name__
+        'matthews_correff'
+    """
+    from handlens.core.metrics import matthews
+
+    return _named("matthews_correff", matthews)
+
+
+def _named(name: str, metric: Metric, **options: Any) -> Metric:
+    """A metric with options, and with the name that its column has in the course."""
+    made = partial(metric, **options)
+    made.__name__ = name  # type: ignore[attr-defined]
+    return made
 
 
 def CrossEntropyFlat(axis: int = -1) -> Loss:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 LARGEST = 1024
@@ -37,6 +38,22 @@ def show_html(text: str, *, update: Any = None) -> Any:
         return display(HTML(text), display_id=True)
     update.update(HTML(text))
     return update
+
+
+def show_table(table: pd.DataFrame) -> None:
+    """Show a table without its index, once: in the notebook's output, or as text.
+
+    Example:
+        >>> import pandas as pd
+        >>> show_table(pd.DataFrame({"shop": ["a", "b"], "sales": [1, 2]}))
+        shop  sales
+           a      1
+           b      2
+    """
+    if in_notebook():
+        show_html(table.to_html(index=False))
+    else:
+        print(table.to_string(index=False))
 
 
 def facts_html(title: str, facts: Mapping[str, object]) -> str:

@@ -146,7 +146,7 @@ class ItemList:
             )
         return SplitItems(self.subset(np.flatnonzero(training)), self.subset(valid))
 
-    def random_split_by_pct(self, valid_pct: float = 0.2, *, seed: int | None = None) -> SplitItems:
+    def random_split_by_pct(self, valid_pct: float = 0.2, seed: int | None = None) -> SplitItems:
         """Hold out a random share of the items for validation.
 
         Args:
@@ -202,6 +202,8 @@ class ItemList:
     def split_none(self) -> SplitItems:
         """Hold out nothing: train on all items, and have no validation losses or metrics."""
         return self.split_by_idx([])
+
+    no_split = split_none  # an earlier name in the course
 
 
 class SplitItems:
@@ -445,17 +447,19 @@ class LabelledItems:
         with_test.test = items
         return with_test
 
-    def databunch(self, bs: int = 64, **options: Any) -> Any:
+    def databunch(self, bs: int = 64, *, path: Path | str | None = None, **options: Any) -> Any:
         """Put the items into batches.
 
         Args:
             bs: how many items a training batch has.
+            path: the folder that models and exports are saved below; that of the items unless given.
             options: those of `create` of the DataBunch of this kind of data, such as `device`.
 
         Returns:
             A DataBunch of this kind of data, such as a TabularDataBunch.
         """
-        data = self.source.bunch_class.create(self.train, self.valid, path=self.source.path, bs=bs, **options)
+        where = self.source.path if path is None else path
+        data = self.source.bunch_class.create(self.train, self.valid, path=where, bs=bs, **options)
         if self.test is not None:
             data.add_test(self.test)
         return data

@@ -226,12 +226,13 @@ class Learner:
         self,
         epochs: int | None = None,
         max_lr: Rates = slice(USUAL_RATE),
+        moms: tuple[float, float] = (0.95, 0.85),
         *,
         cyc_len: int | None = None,
         wd: float | None = None,
         pct_start: float = 0.3,
         div_factor: float = 25.0,
-        moms: tuple[float, float] = (0.95, 0.85),
+        final_div: float | None = None,
         callbacks: Callback | Sequence[Callback] | None = None,
         seed: int | None = None,
     ) -> None:
@@ -242,10 +243,11 @@ class Learner:
                 may be given instead.
             max_lr: the largest learning rate; `slice(a, b)` gives layer groups rates of their own, see `group_rates`.
                 Unless given the last group has the usual rate, and the others a tenth of it, as in the course.
+            moms: the momentum at the first and last step, and at the largest rate; each from 0 to below 1.
             wd: weight decay, for this fit and those that follow; that of the fit before unless given.
             pct_start: the share of the steps, 0 to 1, in which the rate rises to `max_lr`; in the rest it falls.
             div_factor: the first rate is `max_lr` divided by it, 1 or more.
-            moms: the momentum at the first and last step, and at the largest rate; each from 0 to below 1.
+            final_div: the rate falls towards `max_lr` divided by it; `div_factor` · 10⁴ unless given.
             callbacks: take part in this fit, after those of the learner; one or several.
             seed: makes the order of the rows and dropout repeatable (`torch.manual_seed`).
 
@@ -259,7 +261,8 @@ class Learner:
             raise TrainingError(f"give epochs or cyc_len, which are the same; {epochs} and {cyc_len} arrived.")
         epochs = _whole_epochs(cyc_len if epochs is None else epochs)
         rates = group_rates(max_lr, len(self.layer_groups))
-        schedule = one_cycle(self._steps(epochs), rates, pct_start=pct_start, div_factor=div_factor, moms=moms)
+        shape: dict[str, Any] = {"pct_start": pct_start, "div_factor": div_factor, "final_div": final_div, "moms": moms}
+        schedule = one_cycle(self._steps(epochs), rates, **shape)
         self._fit(epochs, schedule, wd, callbacks, seed)
 
     def lr_find(
@@ -267,8 +270,8 @@ class Learner:
         start_lr: Rates = 1e-7,
         end_lr: Rates = 10.0,
         num_it: int = 100,
-        *,
         stop_div: bool = True,
+        *,
         wd: float | None = None,
         seed: int | None = None,
     ) -> float:

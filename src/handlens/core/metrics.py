@@ -28,10 +28,14 @@ __all__ = [
     "accuracy_multi",
     "error_rate",
     "exp_rmspe",
+    "explained_variance",
     "f1",
+    "f_score",
     "fbeta",
     "higher_is_better",
+    "kappa",
     "mae",
+    "matthews",
     "mse",
     "precision",
     "r2",
@@ -39,6 +43,7 @@ __all__ = [
     "rmse",
     "rmspe_scale",
     "roc_auc",
+    "top_k_accuracy",
 ]
 
 Metric = Callable[[Tensor, Tensor], float]
@@ -229,6 +234,31 @@ def r2(preds: Tensor, targets: Tensor) -> float:
 
 
 @higher_is_better
+def explained_variance(preds: Tensor, targets: Tensor) -> float:
+    """1 − variance of the errors / variance of the targets, as `r2` but for an error that all items share.
+
+    Args:
+        preds: the predicted numbers, [N] or [N, targets]; several targets are averaged.
+        targets: the right numbers, in the same shape.
+
+    Returns:
+        At most 1; nan where all targets are the same, or items have no labels.
+
+    Raises:
+        DataError: there is not one prediction for each target.
+
+    Example:
+        >>> import torch
+        >>> explained_variance(torch.tensor([2.0, 3.0, 4.0]), torch.tensor([1.0, 2.0, 3.0]))  # all by 1 too high
+        1.0
+    """
+    p, y = _numbers(preds, targets)
+    if not len(y) or not labelled(targets) or (np.ptp(y, axis=0) == 0).any():
+        return math.nan
+    return float(np.mean(1 - np.var(y - p, axis=0) / np.var(y, axis=0)))
+
+
+@higher_is_better
 def accuracy(preds: Tensor, targets: Tensor) -> float:
     """The share of items whose most probable class is the right one.
 
@@ -270,6 +300,37 @@ def error_rate(preds: Tensor, targets: Tensor) -> float:
         0.25
     """
     return 1 - accuracy(preds, targets)
+
+
+@higher_is_better
+def top_k_accuracy(preds: Tensor, targets: Tensor, k: int = 5) -> float:
+    """The share of items whose right class is among the k most probable ones.
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+        k: from 1 to the number of classes; `partial(top_k_accuracy, k=2)` is a metric. Of equal probabilities the
+            earlier class comes first.
+
+    Returns:
+        From 0 to 1; nan if an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, the targets are not codes, or there are fewer than k classes.
+
+    Example:
+        >>> import torch
+        >>> top_k_accuracy(torch.tensor([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]]), torch.tensor([1, 2]), k=2)
+        0.5
+    """
+    p, y = _classes(preds, targets)
+    if not 1 <= k <= p.shape[1]:
+        raise DataError(
+            f"k must be from 1 to the number of classes, {p.shape[1]}; {k} arrived: partial(top_k_accuracy, k=2)."
+        )
+    if not labelled(targets):
+        return math.nan
+    return float((np.argsort(-p, axis=1, kind="stable")[:, :k] == y[:, None]).any(1).mean())
 
 
 SHARES_OF_ITEMS: tuple[Metric, ...] = (accuracy, error_rate)
@@ -336,13 +397,123 @@ def fbeta(preds: Tensor, targets: Tensor, thresh: float | Sequence[float] = 0.2,
     return float(np.mean((1 + beta**2) * hits / np.maximum(below, 1)))
 
 
-def _second_or_mean(score: Callable[..., Any], preds: Tensor, targets: Tensor) -> float:
+def _second_or_mean(
+    score: Callable[..., Any], preds: Tensor, targets: Tensor, average: str = "binary", **options: Any
+) -> float:
     """scikit-learn's score of the second of two classes, or its mean over more; nan where it is undefined."""
     p, y = _classes(preds, targets)
+    if average not in AVERAGES:
+        raise DataError(f"average must be one of {', '.join(AVERAGES)}; {average!r} arrived.")
     if not labelled(targets):
         return math.nan
-    average = "binary" if p.shape[1] == 2 else "macro"
-    return float(score(y, p.argmax(1), average=average, zero_division=np.nan))
+    if average == "binary" and p.shape[1] != 2:
+        average = "macro"
+    return float(score(y, p.argmax(1), average=average, zero_division=np.nan, **options))
+
+
+AVERAGES = ("binary", "macro", "micro", "weighted")
+"""How a score of each class becomes one: "binary" is that of the second of two classes, and "macro" for more."""
+
+
+@higher_is_better
+def f_score(preds: Tensor, targets: Tensor, beta: float = 2.0, average: str = "binary") -> float:
+    """Fβ = (1 + β²)·P·R / (β²·P + R) of precision and recall, see `precision` and `recall`; `f1` has β = 1.
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+        beta: how many times as much recall counts as precision.
+        average: as in `precision`.
+
+    Returns:
+        From 0 to 1; nan where it is undefined or an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, or the targets are not codes.
+
+    Example:
+        >>> import torch
+        >>> p = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])  # two are predicted as the second class
+        >>> round(f_score(p, torch.tensor([0, 1, 0])), 4)  # 5 · 0.5 · 1 / (4 · 0.5 + 1)
+        0.8333
+    """
+    from sklearn.metrics import fbeta_score
+
+    return _second_or_mean(fbeta_score, preds, targets, average, beta=beta)
+
+
+@higher_is_better
+def kappa(preds: Tensor, targets: Tensor, weights: str | None = None) -> float:
+    """Cohen's κ: by how much the most probable classes agree with the right ones, beyond chance.
+
+    1 − Σ w·n / Σ w·e over pairs of a right and a predicted class: n counts items, and e = row · column / N is what
+    chance would give (Cohen 1960; weights 1968).
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+        weights: how wrong a pair of classes counts: None for all the same, "linear" by the distance of their codes,
+            "quadratic" by its square. `partial(kappa, weights="quadratic")` is a metric.
+
+    Returns:
+        At most 1, where 0 is chance; nan where it is undefined, as with one class alone, or an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, the targets are not codes, or `weights` is something else.
+
+    Example:
+        >>> import torch
+        >>> p = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.8, 0.2]])
+        >>> kappa(p, torch.tensor([0, 1, 0, 0]))  # 3 of 4 agree, by chance 2
+        0.5
+    """
+    if weights not in (None, "linear", "quadratic"):
+        raise DataError(f"weights must be None, 'linear' or 'quadratic'; {weights!r} arrived.")
+    counts = _confusion(preds, targets)
+    if counts is None:
+        return math.nan
+    apart = np.abs(np.subtract.outer(*[np.arange(len(counts))] * 2))
+    wrong = np.minimum(apart, 1) if weights is None else apart if weights == "linear" else apart**2
+    by_chance = float((wrong * np.outer(counts.sum(1), counts.sum(0))).sum() / counts.sum())
+    return 1 - float((wrong * counts).sum()) / by_chance if by_chance else math.nan
+
+
+@higher_is_better
+def matthews(preds: Tensor, targets: Tensor) -> float:
+    """Matthews' correlation of the most probable with the right classes, of any number of them (Gorodkin 2004).
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+
+    Returns:
+        From −1 to 1, where 0 is chance; nan where all items have or get one class, or an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, or the targets are not codes.
+
+    Example:
+        >>> import torch
+        >>> p = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.8, 0.2]])
+        >>> round(matthews(p, torch.tensor([0, 1, 0, 0])), 4)  # (2 · 1 − 0 · 1) / √(2 · 2 · 3 · 1)
+        0.5774
+    """
+    counts = _confusion(preds, targets)
+    if counts is None:
+        return math.nan
+    right, chosen, n = counts.sum(1), counts.sum(0), counts.sum()
+    spread = float((n**2 - (right**2).sum()) * (n**2 - (chosen**2).sum()))
+    return float(counts.trace() * n - (right * chosen).sum()) / math.sqrt(spread) if spread else math.nan
+
+
+def _confusion(preds: Tensor, targets: Tensor) -> NDArray[np.float64] | None:
+    """How many items of each class (rows) are predicted as each (columns); None without labels."""
+    p, y = _classes(preds, targets)
+    if not labelled(targets):
+        return None
+    counts = np.zeros((p.shape[1],) * 2)
+    np.add.at(counts, (y, p.argmax(1)), 1)
+    return counts
 
 
 @higher_is_better
@@ -371,12 +542,14 @@ def f1(preds: Tensor, targets: Tensor) -> float:
 
 
 @higher_is_better
-def precision(preds: Tensor, targets: Tensor) -> float:
+def precision(preds: Tensor, targets: Tensor, average: str = "binary") -> float:
     """The share of items predicted as a class that are of it: the second of two classes; averaged over more.
 
     Args:
         preds: the probability of each class, [N, classes].
         targets: the code of the right class, int64 [N].
+        average: for more than two classes "macro", the mean over classes, also where it is "binary"; "weighted" by
+            their numbers of items, or "micro" over all items.
 
     Returns:
         From 0 to 1; nan where it is undefined or an item has no label.
@@ -392,16 +565,17 @@ def precision(preds: Tensor, targets: Tensor) -> float:
     """
     from sklearn.metrics import precision_score
 
-    return _second_or_mean(precision_score, preds, targets)
+    return _second_or_mean(precision_score, preds, targets, average)
 
 
 @higher_is_better
-def recall(preds: Tensor, targets: Tensor) -> float:
+def recall(preds: Tensor, targets: Tensor, average: str = "binary") -> float:
     """The share of items of a class that are predicted as it: the second of two classes; averaged over more.
 
     Args:
         preds: the probability of each class, [N, classes].
         targets: the code of the right class, int64 [N].
+        average: as in `precision`.
 
     Returns:
         From 0 to 1; nan where it is undefined or an item has no label.
@@ -417,7 +591,7 @@ def recall(preds: Tensor, targets: Tensor) -> float:
     """
     from sklearn.metrics import recall_score
 
-    return _second_or_mean(recall_score, preds, targets)
+    return _second_or_mean(recall_score, preds, targets, average)
 
 
 @higher_is_better

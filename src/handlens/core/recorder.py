@@ -105,6 +105,16 @@ class Recorder:
         """The validation loss of each epoch; nothing where nothing was held out."""
         return [row["valid_loss"] for row in self.rows if "valid_loss" in row]
 
+    @property
+    def min_grad_lr(self) -> float | None:
+        """`suggestion`, as the course calls it."""
+        return self.suggestion
+
+    @property
+    def metrics(self) -> list[list[float]]:
+        """The metrics of each epoch, in the order of the columns."""
+        return [[row[name] for name in self.columns[2:]] for row in self.rows]
+
     def suggest(self) -> float:
         """The learning rate, of the last layer group, that a run with growing rates suggests; see `suggest_rate`.
 

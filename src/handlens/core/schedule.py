@@ -120,12 +120,13 @@ def one_cycle(
     *,
     pct_start: float = 0.3,
     div_factor: float = 25.0,
+    final_div: float | None = None,
     moms: tuple[float, float] = (0.95, 0.85),
 ) -> Schedule:
     """The 1cycle policy (Smith 2018, arXiv 1803.09820), with cosines, step by step as in the course.
 
     In the first `pct_start` of the steps, and at least in one, the rates rise from max / `div_factor` to their maximum,
-    while the momentum falls from moms[0] to moms[1]; in the rest the rates fall towards max / (`div_factor` · 10⁴),
+    while the momentum falls from moms[0] to moms[1]; in the rest the rates fall towards max / `final_div`,
     which the step after the last one would have, and the momentum rises again. The maximum is the first step of the
     second part. Between two ends all follow `cosine`, with share t / r at step t of the first r steps, and
     (t − r) / (T − r) in the rest; r is ⌊T · `pct_start`⌋, at least 1.
@@ -135,6 +136,7 @@ def one_cycle(
         max_rates: the largest rate of each layer group, [G].
         pct_start: the share of the steps in which the rates rise, 0 to 1.
         div_factor: 1 or more.
+        final_div: 1 or more; `div_factor` · 10⁴ unless given.
         moms: the highest and the lowest momentum, each from 0 to below 1.
 
     Returns:
@@ -156,12 +158,15 @@ def one_cycle(
         raise TrainingError(f"moms must be two momenta, from 0 to below 1: the first and the lowest; {moms} arrived.")
     if div_factor < 1:
         raise TrainingError(f"div_factor must be 1 or more; {div_factor} arrived.")
+    if final_div is not None and final_div < 1:
+        raise TrainingError(f"final_div must be 1 or more; {final_div} arrived.")
     rising = max(1, int(steps * pct_start))
     up = np.arange(rising) / rising
     down = np.arange(steps - rising) / max(steps - rising, 1)
     low, high = max_rates / div_factor, max_rates
+    last = low / 1e4 if final_div is None else high / final_div
     rates = np.concatenate(
-        [cosine(low, high, up[:, None]), cosine(high, low / 1e4, down[:, None])],
+        [cosine(low, high, up[:, None]), cosine(high, last, down[:, None])],
     )
     momenta = np.concatenate([cosine(*moms, up), cosine(moms[1], moms[0], down)])
     return Schedule(rates, momenta)

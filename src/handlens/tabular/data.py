@@ -16,6 +16,7 @@ from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
 from handlens.core.defaults import defaults
 from handlens.core.description import DataDescription
+from handlens.core.display import show_table
 from handlens.core.items import ItemList, Labelled, positions_of
 from handlens.core.labels import labels_from_state
 from handlens.core.loaders import Batch, TensorLoader
@@ -143,7 +144,7 @@ class TabularDataBunch(DataBunch):
             procs: the processors, such as `[FillMissing, Categorify, Normalize]`.
             cat_names, cont_names: the categorical and continuous columns; those of `cont_cat_split` unless given.
             test_df: rows to predict.
-            options: those of `databunch`: `bs` and `device`.
+            options: those of `databunch`, such as `bs` and `device`.
 
         Raises:
             TableError: as `TabularList.from_df`.
@@ -165,7 +166,7 @@ class TabularDataBunch(DataBunch):
         return data
 
     @classmethod
-    def create(  # type: ignore[override]  # no workers: nothing is made item by item
+    def create(
         cls,
         train: Labelled,
         valid: Labelled,
@@ -173,6 +174,7 @@ class TabularDataBunch(DataBunch):
         path: Path | str = ".",
         bs: int = 64,
         device: torch.device | str | None = None,
+        num_workers: int = 0,  # noqa: ARG003
     ) -> Self:
         """From labelled rows.
 
@@ -182,6 +184,7 @@ class TabularDataBunch(DataBunch):
             path: the folder that models and exports are saved below.
             bs: how many rows a training batch has, 1 or more; validation may take more at once.
             device: where the batches are; `defaults.device`, the GPU if there is one, unless given.
+            num_workers: not used: the rows are in memory, and nothing reads them one by one.
 
         Raises:
             DataError: `bs` is not a whole number of 1 or more.
@@ -296,18 +299,12 @@ class TabularDataBunch(DataBunch):
 
     def show_batch(self, rows: int = 5) -> None:
         """Show the first training rows with their labels, as the model gets them."""
-        from handlens.core.display import in_notebook, show_html
-
         shown = []
         for i in range(min(rows, len(self.train_ds))):
             row, label = self.train_ds[i]
             # Text and not the label itself: pandas would show a class as a pair of name and code.
             shown.append(row.values() | {"label" if len(self.y.names) > 1 else self.y.names[0]: str(label)})
-        table = pd.DataFrame(shown)
-        if in_notebook():
-            show_html(table.to_html(index=False))
-        else:
-            print(table.to_string(index=False))
+        show_table(pd.DataFrame(shown))
 
     def export(self, name: str = "databunch") -> Path:
         """Write the preprocessing and the labels' encoding (levels, medians, means, deviations, classes), not the rows.
@@ -431,7 +428,10 @@ class TabularList(ItemList):
                 f"a column must be either categorical or continuous; both cat_names and cont_names have {both}."
             )
         if not cats and not conts:
-            raise TableError("a model needs at least one column; cat_names and cont_names are empty.")
+            raise TableError(
+                "a model needs at least one column; cat_names and cont_names are empty: name the columns to learn "
+                "from, those of the training rows for a test."
+            )
         if not len(df):
             raise TableError("a table to learn from needs rows; the frame is empty: check how it was read or filtered.")
         rows = cls(np.arange(len(df)), path=path, frame=df)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from handlens.core.artifact import EXPORT, load_artifact, load_weights, part_of, refusing_damage, save_artifact
 from handlens.core.callbacks import Callback, PreciseBatchNorm
-from handlens.core.checks import listed
+from handlens.core.checks import listed, whole
+from handlens.core.display import show_table
 from handlens.core.events import listed_callbacks
 from handlens.core.labels import FloatList, LabelList, Loss
 from handlens.core.learner import Learner
@@ -85,6 +86,32 @@ class TabularLearner(Learner):
         y, dl = self.data.y, self.data.unlabelled(df)
         predictions = self.get_preds(dl=dl)[0] if len(dl) else y.activate(torch.empty(0, y.c))
         return predictions_frame(y, predictions, index=df.index)
+
+    def show_results(self, ds_type: str = "valid", rows: int = 5) -> None:
+        """Show the first rows of a part of the data, as the model gets them, with their targets and predictions.
+
+        Args:
+            ds_type: "train", "valid" or "test"; the last has no targets.
+            rows: how many.
+
+        Raises:
+            DataError: there are no rows, or the data have no such part.
+        """
+        dataset = self.data.to_predict(ds_type).dataset
+        shown = [dataset[i] for i in range(min(whole(rows, "rows", DataError), len(dataset)))]
+        if not shown:
+            raise DataError(f"the data have no rows in the part {str(ds_type)!r} to show: hold some out.")
+        labels = {
+            "target": [label for _, label in shown],
+            "prediction": [self.predict(row).label for row, _ in shown],
+        }
+        columns = {
+            name: [label if isinstance(label, float) else str(label) for label in found]
+            for name, found in labels.items()
+            if any(label is not None for label in found)
+        }
+        # Beside each other, and not in one mapping: a column of the rows may be called like one of these two.
+        show_table(pd.concat([pd.DataFrame([row.values() for row, _ in shown]), pd.DataFrame(columns)], axis=1))
 
     def export(self, name: str = EXPORT) -> Path:
         """Write all that is needed to predict new rows: model, preprocessing and labels; `load_learner` reads it.
@@ -164,8 +191,8 @@ class TabularLearner(Learner):
 
 def tabular_learner(
     data: TabularDataBunch,
-    *,
     layers: Sequence[int] | None = None,
+    *,
     ps: Dropouts | None = None,
     emb_drop: float = 0.0,
     emb_szs: Mapping[str, int] | None = None,
