@@ -278,6 +278,10 @@ def test_a_loss_or_a_metric_of_all_pairs_is_refused(make_learner: MakeLearner) -
         learn.validate()
     learn.metrics = [lambda p, t: float((p[None] - t[:, None]).abs().mean())]  # all pairs, said so
     assert math.isfinite(learn.validate()[1])
+    # As many items as classes: a weight a class times a number an item is another thing.
+    classes, each = make_learner(classes=True), torch.ones(8)
+    classes.loss_func = lambda o, t: ((each * torch.ones(8, 1))[0, 0] * F.cross_entropy(o, t)).mean()
+    classes.fit(1)
 
 
 def test_the_decay_of_a_fit_holds_for_those_that_follow(make_learner: MakeLearner) -> None:

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from handlens.errors import DataError
+
+
+def each_with_its_own(what: str, targets: Tensor) -> AbstractContextManager[Any]:
+    """`RefuseEachWithEach` where targets are one number an item, [N]; otherwise nothing.
+
+    Args:
+        what: what is called, such as "learn.loss_func".
+        targets: what predictions are compared with.
+
+    Example:
+        >>> import torch
+        >>> with each_with_its_own("the loss", torch.tensor([0, 1])):  # classes
+        ...     (torch.ones(2) * torch.ones(2, 1)).shape
+        torch.Size([2, 2])
+    """
+    return RefuseEachWithEach(what) if targets.is_floating_point() and targets.dim() == 1 else nullcontext()
 
 
 class RefuseEachWithEach(TorchFunctionMode):

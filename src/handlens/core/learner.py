@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from handlens.core.artifact import load_weights, save_weights
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
-from handlens.core.comparing import RefuseEachWithEach
+from handlens.core.comparing import each_with_its_own
 from handlens.core.description import ModelDescription
 from handlens.core.display import facts_html
 from handlens.core.distributed import processes
@@ -438,7 +438,7 @@ class Learner:
             return [loss, *(math.nan for _ in self.metrics)]
         found = [loss]
         for metric in self.metrics:
-            with RefuseEachWithEach(f"the metric {metric_name(metric)}"):
+            with each_with_its_own(f"the metric {metric_name(metric)}", targets):
                 found.append(float(metric(predictions, targets)))
         return found
 

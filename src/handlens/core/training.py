@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from handlens.core.bunch import DataBunch
-from handlens.core.comparing import RefuseEachWithEach
+from handlens.core.comparing import each_with_its_own
 from handlens.core.distributed import Alone
 from handlens.core.events import Callback, Events, StopTraining
 from handlens.core.labels import Loss
@@ -153,7 +153,7 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
         with learn.autocast(), together.layers():
             run.outputs = apply_model(model, run.inputs)
         outputs, targets = together.whole(run.outputs, run.targets)
-        guard = RefuseEachWithEach("learn.loss_func") if own and done == 1 else nullcontext()
+        guard = each_with_its_own("learn.loss_func", targets) if own and done == 1 else nullcontext()
         with learn.autocast(), guard:
             loss = loss_func(as_targets(outputs, targets), targets)
         if weighted and not targets.is_floating_point() and _is_without_loss(loss, outputs):
