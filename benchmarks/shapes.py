@@ -48,7 +48,7 @@ from handlens.vision import (
 SIDE = 64
 CLASSES = ["background", "disc", "square", "triangle"]
 TRAIN, TEST = 1200, 400
-MASK_EPOCHS, POINT_EPOCHS = 8, 8
+MASK_EPOCHS, POINT_EPOCHS = 6, 8
 ARCH = "mobilenetv2_035"
 WEIGHTS = "mobilenetv2_035.imagenet_notop.safetensors"
 PRECISION = "bf16" if half_precision(device()) else "fp32"
