@@ -469,13 +469,13 @@ def kappa(preds: Tensor, targets: Tensor, weights: str | None = None) -> float:
     """
     if weights not in (None, "linear", "quadratic"):
         raise DataError(f"weights must be None, 'linear' or 'quadratic'; {weights!r} arrived.")
-    counts = _confusion(preds, targets)
-    if counts is None:
+    from sklearn.metrics import cohen_kappa_score
+
+    p, y = _classes(preds, targets)
+    found = p.argmax(1)
+    if not labelled(targets) or len(np.union1d(y, found)) < 2:
         return math.nan
-    apart = np.abs(np.subtract.outer(*[np.arange(len(counts))] * 2))
-    wrong = np.minimum(apart, 1) if weights is None else apart if weights == "linear" else apart**2
-    by_chance = float((wrong * np.outer(counts.sum(1), counts.sum(0))).sum() / counts.sum())
-    return 1 - float((wrong * counts).sum()) / by_chance if by_chance else math.nan
+    return float(cohen_kappa_score(y, found, labels=np.arange(p.shape[1]), weights=weights))
 
 
 @higher_is_better
@@ -498,22 +498,13 @@ def matthews(preds: Tensor, targets: Tensor) -> float:
         >>> round(matthews(p, torch.tensor([0, 1, 0, 0])), 4)  # (2 · 1 − 0 · 1) / √(2 · 2 · 3 · 1)
         0.5774
     """
-    counts = _confusion(preds, targets)
-    if counts is None:
-        return math.nan
-    right, chosen, n = counts.sum(1), counts.sum(0), counts.sum()
-    spread = float((n**2 - (right**2).sum()) * (n**2 - (chosen**2).sum()))
-    return float(counts.trace() * n - (right * chosen).sum()) / math.sqrt(spread) if spread else math.nan
+    from sklearn.metrics import matthews_corrcoef
 
-
-def _confusion(preds: Tensor, targets: Tensor) -> NDArray[np.float64] | None:
-    """How many items of each class (rows) are predicted as each (columns); None without labels."""
     p, y = _classes(preds, targets)
-    if not labelled(targets):
-        return None
-    counts = np.zeros((p.shape[1],) * 2)
-    np.add.at(counts, (y, p.argmax(1)), 1)
-    return counts
+    found = p.argmax(1)
+    if not labelled(targets) or min(len(np.unique(y)), len(np.unique(found))) < 2:
+        return math.nan
+    return float(matthews_corrcoef(y, found))
 
 
 @higher_is_better
