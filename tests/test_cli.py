@@ -580,7 +580,7 @@ def test_serve_answers_at_the_address_it_prints(table_model: Path) -> None:
                 f"{address[0]}/api/predict", body, headers={"Content-Type": "application/json"}
             )
             direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with direct.open(asked, timeout=60) as answer:
+            with direct.open(asked, timeout=300) as answer:
                 assert list(json.load(answer)["predictions"][0]) == ["y"]
         finally:
             process.terminate()

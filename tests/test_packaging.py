@@ -146,7 +146,7 @@ def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fetched(address: str) -> bytes:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=60) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=300) as answer:
         return answer.read()
 
 

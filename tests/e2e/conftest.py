@@ -26,12 +26,10 @@ SCREENSHOTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
 KEEP_SCREENSHOTS = bool(os.environ.get("HANDLENS_SCREENSHOTS"))
 """Whether tests that pass keep screenshots for a person to look at; those that fail always do."""
 VIEWPORT = {"width": 1280, "height": 800}
-STARTING = 90
+STARTING = 300
 """Seconds a server may take to answer; importing torch on a busy machine takes many."""
-SLOW = 60_000
-"""Milliseconds that anything but preparing may take; only a failing test takes that long."""
-PREPARED = 600_000
-"""Milliseconds that preparing, or arranging neighbours, may take."""
+SLOW = 300_000
+"""Milliseconds that anything may take, training included; only a failing test takes that long."""
 
 expect.set_options(timeout=SLOW)
 
@@ -269,8 +267,8 @@ def new_page(
     def open_page(**options: object) -> Page:
         settings = {"base_url": studio.url, "viewport": VIEWPORT, "reduced_motion": "reduce"}
         context = browser.new_context(**{**settings, **options})
+        context.set_default_timeout(SLOW)  # of its requests, too
         page = context.new_page()
-        page.set_default_timeout(SLOW)
         for name in ("get", "post", "put"):
             # The server closes a connection that was silent for seconds, perhaps just when the next request is sent.
             setattr(page.request, name, partial(getattr(page.request, name), max_retries=3))
@@ -319,17 +317,13 @@ class Hand:
         """Wait until all photos are prepared and the page has seen it."""
         # In the page's own words: the server may know of newer maps than the page.
         expect(self.page.locator(".studio")).to_be_visible()
-        expect(self.page.get_by_label("Preparing", exact=True)).to_have_count(0, timeout=PREPARED)
-        self.wait_still(timeout=PREPARED)
+        expect(self.page.get_by_label("Preparing", exact=True)).to_have_count(0)
+        self.wait_still()
 
-    def wait_still(self, *, timeout: float = SLOW) -> None:
-        """Wait until the map asked for is there and nothing moves."""
-        expect(self.map).to_have_attribute("aria-busy", "false", timeout=timeout)
-        expect(self.page.locator(".middle")).to_have_count(0, timeout=timeout)
-
-    def wait_arranged(self) -> None:
-        """Wait until the neighbours, which take the server seconds, are arranged."""
-        self.wait_still(timeout=PREPARED)
+    def wait_still(self) -> None:
+        """Wait until the map asked for is there and nothing moves; neighbours take the server seconds."""
+        expect(self.map).to_have_attribute("aria-busy", "false")
+        expect(self.page.locator(".middle")).to_have_count(0)
 
     def group(self, wanted: set[int], *, at_least: int) -> Area:
         """A square of the map with as many of the wanted photos as can be."""

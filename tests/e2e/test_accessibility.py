@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.e2e.conftest import Studio
+from tests.e2e.conftest import SLOW, Studio
 
 AXE = Path(__file__).parents[2] / "src/handlens/studio/web/node_modules/axe-core/axe.min.js"
 RULES = {
@@ -81,7 +81,7 @@ def collection(studio, browser: Browser, tmp_path_factory: pytest.TempPathFactor
     page = context.new_page()
     page.goto(studio.collection_url)
     expect(page.locator(".studio")).to_be_visible()
-    expect(page.get_by_label("Preparing", exact=True)).to_have_count(0, timeout=120_000)
+    expect(page.get_by_label("Preparing", exact=True)).to_have_count(0)
     api = page.url.replace("/c/", "/api/collections/")
     paths = page.request.get(f"{api}/photos/paths").text().split("\0")[:-1]
 
@@ -413,7 +413,7 @@ def open_page(browser: Browser, studio, request: pytest.FixtureRequest) -> Itera
 
     def make(path: str) -> Page:
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(SLOW)
         page.goto(path)
         return page
 

@@ -64,7 +64,7 @@ def test_which_way_the_cars_face(studio, page: Page, hand, shoot: Callable[..., 
     paths = page.request.get(page.url.replace("/c/", "/api/collections/") + "/photos/paths").text().split("\0")[:-1]
     assert len(paths) == 400
     table.get_by_role("button", name="mobilenetv2_100 · stage 4 · where, Neighbours").click()
-    map_of.wait_arranged()
+    map_of.wait_still()
     page.keyboard.press("0")
     shoot(page, "02-neighbours")
     labelled = {}

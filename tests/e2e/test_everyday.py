@@ -163,9 +163,7 @@ def test_nothing_is_lost_while_the_server_is_away(shapes: Page, hand, studio, ru
     expect(page.get_by_role("alert").filter(has_text=re.compile("Labels are saved only while it is"))).to_be_visible()
 
     studio.process = run_studio("--port", studio.url.rsplit(":", 1)[1], home=studio.home).process
-    expect(page.get_by_role("alert").filter(has_text=re.compile("Labels are saved only"))).to_have_count(
-        0, timeout=30_000
-    )
+    expect(page.get_by_role("alert").filter(has_text=re.compile("Labels are saved only"))).to_have_count(0)
     page.get_by_role("region", name="Messages").get_by_role("button", name="Try again").click()
     expect(map_of.label_button("rear")).to_have_attribute("aria-label", f"rear, {n} photos")
     map_of.wait_saved()

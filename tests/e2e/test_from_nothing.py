@@ -98,7 +98,7 @@ class Person:
         labels = self.dialog.get_by_role("group", name="Labels")
         button = labels.get_by_role("button", name=re.compile(rf"^\d?\s*{kind}(, predicted)?$"))
         if button.count():
-            button.click(timeout=10_000)
+            button.click()
         else:
             self.type(self.dialog.get_by_role("textbox").last, kind)
 

@@ -92,7 +92,7 @@ def test_the_steps(studio, new_page: Callable[..., Page], hand, shoot: Callable[
     for _ in range(2):
         page.keyboard.press("ArrowDown")
     expect(where).to_contain_text("Neighbours")
-    map_of.wait_arranged()
+    map_of.wait_still()
     page.keyboard.press("0")
     assert len(map_of.photos()) == PHOTOS
     shoot(page, "03-neighbours")

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from handlens.studio.builtin import write_builtin
 from handlens.studio.collection import Collection
+from tests.e2e.conftest import SLOW, STARTING
 
-STARTING = 120.0
 SIZES = (("wide", 1280, 800), ("narrow", 390, 844))
 
 CELL = """\
@@ -118,7 +118,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page of a browser, at no address yet."""
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(SLOW)
     yield page
     context.close()
 
@@ -150,7 +150,7 @@ def drag(page: Page, *through: tuple[float, float]) -> float:
 
 def lines(file: Path, count: int) -> list[str]:
     """The lines of a file as soon as it has so many."""
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + STARTING
     while True:
         found = file.read_text().splitlines() if file.exists() else []
         if len(found) >= count or time.monotonic() > give_up:
@@ -160,7 +160,7 @@ def lines(file: Path, count: int) -> list[str]:
 
 def test_selected_on_the_map_and_read_in_python(page, lab, notebooks, shoot: Callable[..., None]):
     page.goto(f"{lab}lab/tree/map.ipynb?reset")
-    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(3, timeout=120_000)
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(3)
     expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=120_000)
     run_cell(page, 0)
     widget = page.locator(".handlens-map")

@@ -61,7 +61,7 @@ class Running:
         self.thread.start()
 
     def connect(self, *parts: bytes) -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        made = socket.create_connection(("127.0.0.1", self.port), timeout=300)
         for part in parts:
             made.sendall(part)
         return made
@@ -73,7 +73,7 @@ class Running:
 
     def end(self) -> None:
         self.server.should_exit = True
-        self.thread.join(60)
+        self.thread.join(300)
         self.socket.close()
         assert not self.thread.is_alive()
 

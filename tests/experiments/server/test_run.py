@@ -40,13 +40,13 @@ def test_the_page_is_served_until_a_signal_while_a_tab_listens(process: subproce
     assert line.endswith("/experiments\n")
     assert process.stdout.readline() == "Ctrl+C ends it; runs that are being trained go on.\n"
     host = line.split("/")[2]
-    tab = http.client.HTTPConnection(host, timeout=60)
+    tab = http.client.HTTPConnection(host, timeout=300)
     tab.request("GET", "/api/events")
     events = tab.getresponse()
     first = events.readline()
     assert json.loads(first.removeprefix(b"data: "))["studies"]["studies"][0]["name"] == "made"
     process.send_signal(signal.SIGTERM)
     assert events.read() == b"\n"
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=300)
     assert (process.returncode, output, errors) == (0, "", "")
     tab.close()

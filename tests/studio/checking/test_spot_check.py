@@ -552,7 +552,7 @@ def test_threads_that_draw_answer_and_label_at_once(open_desk):
     with ThreadPoolExecutor(3) as pool:
         busy = [pool.submit(label), pool.submit(check, one), pool.submit(check, other)]
         for run in busy:
-            run.result(timeout=120)
+            run.result(timeout=300)
     with closing(sqlite3.connect(one.path)) as db:
         drawn = [photo for (photo,) in db.execute("SELECT photo FROM spot_check_draws")]
     assert len(drawn) == len(set(drawn))

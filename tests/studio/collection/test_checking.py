@@ -140,7 +140,7 @@ def test_reports_while_others_answer_label_and_train(folder, label_some):
 
         busy = [pool.submit(change), pool.submit(look)]
         for run in busy:
-            run.result(timeout=240)
+            run.result(timeout=300)
         assert one.report.checked == other.report.checked == 20
 
 

@@ -312,7 +312,7 @@ def test_a_search_that_is_asked_for_while_another_is_being_cancelled_begins_anew
 
     def slow(*args, **options):
         begun.set()
-        assert released.wait(60)
+        assert released.wait(300)
         return correlations(*args, **options)
 
     def wait_for_it(seconds: float | None = None) -> None:
@@ -322,7 +322,7 @@ def test_a_search_that_is_asked_for_while_another_is_being_cancelled_begins_anew
     monkeypatch.setattr(duplicates, "correlations", slow)
     monkeypatch.setattr(search, "join", wait_for_it)
     search.start()
-    assert begun.wait(60)
+    assert begun.wait(300)
     search.cancel()
     search.start()
     search.join()
@@ -345,12 +345,12 @@ def test_closing_stops_a_search(twice, monkeypatch):
 
     def slow(*args, **options):
         begun.set()
-        assert search._cancel.wait(60)
+        assert search._cancel.wait(300)
         return correlations(*args, **options)
 
     monkeypatch.setattr(duplicates, "correlations", slow)
     search.start()
-    assert begun.wait(60)
+    assert begun.wait(300)
     twice.close()
     assert search.progress.phase == "cancelled"
 

@@ -110,7 +110,7 @@ def test_neighbours_are_shown_before_they_are_done(collection):
 
     collection.parts.listeners.subscribe(heard)
     assert np.isfinite(maps.so_far(WHERE, NEIGHBOURS)).all()
-    assert over.wait(60)
+    assert over.wait(300)
     assert better == [(WHERE, NEIGHBOURS)] * 7
     done = collection.parts.layers.maps_of(layer)
     assert done.has_neighbours
@@ -129,7 +129,7 @@ def test_a_map_that_cannot_be_kept_says_so(collection, monkeypatch):
     with monkeypatch.context() as there:
         there.setattr(layer_maps, "write_checked", full)
         collection.parts.maps.so_far(WHERE, NEIGHBOURS)  # the first view is shown from memory, or what failed is raised
-        assert said.wait(60)
+        assert said.wait(300)
     fault = f"The map of neighbours of {WHERE} is not finished: the disk is full; nothing was written."
     assert fault in collection.notices
     assert np.isfinite(collection.map(WHERE, NEIGHBOURS)).all()

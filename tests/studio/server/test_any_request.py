@@ -56,7 +56,7 @@ def served(make: Callable[[list[str]], FastAPI]) -> Iterator[tuple[FastAPI, str]
             yield app, f"http://{host}"
         finally:
             server.should_exit = True
-            thread.join(60)
+            thread.join(300)
     assert not thread.is_alive()
 
 
@@ -89,7 +89,7 @@ def asked_of(operation: Any, mode: GenerationMode, address: str, known: dict[str
             for part in (case.query, case.body):
                 if isinstance(part, dict):
                     part |= {name: known[name] for name in known.keys() & part}
-        check(operation, case.call(base_url=address, timeout=60))
+        check(operation, case.call(base_url=address, timeout=300))
         asked += 1
 
     ask()

@@ -33,11 +33,11 @@ def test_neighbours_are_cancelled(client: TestClient, shapes: str, monkeypatch: 
     wanted = {"layer": layer, "projection": "neighbours"}
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.get, f"{shapes}/map", params=wanted)
-        assert begun.wait(60)
+        assert begun.wait(300)
         assert client.delete(f"{shapes}/map", params={**wanted, "projection": "pca-1-2"}).status_code == 204
         assert not asked.done()
         assert client.delete(f"{shapes}/map", params=wanted).status_code == 204
-        answer = asked.result(60)
+        answer = asked.result(300)
     assert (answer.status_code, answer.json()) == (409, {"error": "It was cancelled."})
     assert client.delete(f"{shapes}/map", params=wanted).status_code == 204  # nothing to cancel any more
 
@@ -51,9 +51,9 @@ def test_training_is_cancelled(client: TestClient, shapes: str, monkeypatch: pyt
     )
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.post, f"{shapes}/train")
-        assert begun.wait(60)
+        assert begun.wait(300)
         assert client.delete(f"{shapes}/train").status_code == 204
-        assert asked.result(60).status_code == 409
+        assert asked.result(300).status_code == 409
     assert client.get(shapes).json()["model"] is None
 
 
@@ -74,12 +74,12 @@ def test_predicting_and_separating_are_cancelled(
         )
         asked = pool.submit(client.get, f"{shapes}/predictions")
         searched = pool.submit(client.post, f"{shapes}/separate", json={"names": ["circle", "square"]})
-        assert predicting.wait(60)
-        assert separating.wait(60)
+        assert predicting.wait(300)
+        assert separating.wait(300)
         assert client.delete(f"{shapes}/predictions").status_code == 204
-        assert asked.result(60).status_code == 409
+        assert asked.result(300).status_code == 409
         assert not searched.done()
         assert client.delete(f"{shapes}/separate").status_code == 204
-        assert searched.result(60).status_code == 409
+        assert searched.result(300).status_code == 409
     assert client.get(shapes).json()["separating"] is None
     assert len(client.get(f"{shapes}/predictions").json()["names"]) == 2

@@ -114,7 +114,7 @@ class Waiting:
         if self.fault:
             raise self.fault
         export.report(3, 12)
-        assert self.go_on.wait(60)
+        assert self.go_on.wait(300)
         export.report(12, 12)
         path.write_text("\n".join(export.labels))
         return [LeftOut("circles/0.png", "it is gone")]

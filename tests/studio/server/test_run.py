@@ -221,7 +221,7 @@ def test_a_sender_that_goes_away_leaves_nothing(
     def partial() -> list[Path]:
         return list((tmp_path / "home").rglob("*.part"))
 
-    with socket.create_connection(("127.0.0.1", studio.port), timeout=60) as sender:
+    with socket.create_connection(("127.0.0.1", studio.port), timeout=300) as sender:
         head = f"PUT /api/uploads/{upload}/zip HTTP/1.1\r\nHost: {studio.netloc}\r\nContent-Length: 9000000\r\n\r\n"
         sender.sendall(head.encode() + bytes(3_000_000))
         wait_until(lambda: bool(partial()))

@@ -17,5 +17,6 @@ export default defineConfig({
   // The server checks Host and Origin: the proxy asks as its own page would.
   server: { proxy: { '/api': { target: server, changeOrigin: true, headers: { origin: server } } } },
   // The tests of contrast read the colours from the style sheet.
-  test: { include: ['tests/**/*.test.ts', 'src/**/*.test.ts'], css: true },
+  // Only a failing test takes that long, on any machine.
+  test: { include: ['tests/**/*.test.ts', 'src/**/*.test.ts'], css: true, testTimeout: 120_000, hookTimeout: 120_000 },
 })
