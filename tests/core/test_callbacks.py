@@ -24,7 +24,8 @@ from handlens.core.callbacks import (
 )
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.learner import Learner
-from handlens.core.metrics import accuracy, higher_is_better, metric_name, rmse
+from handlens.core.metrics import accuracy, higher_is_better, rmse
+from handlens.core.metrics.metric import metric_name
 from handlens.errors import StorageError, TrainingError
 
 MakeLearner = Callable[..., Learner]

@@ -14,6 +14,7 @@ from sklearn import metrics as theirs
 
 from handlens.core import metrics as ours
 from handlens.core.metrics import exp_rmspe, rmspe_scale
+from handlens.core.metrics.metric import HIGHER_IS_BETTER, metric_name, more_is_better
 from handlens.errors import DataError
 
 
@@ -127,9 +128,9 @@ def test_percentages_of_what_is_no_logarithm() -> None:
 
 
 def test_what_a_partial_metric_is_of() -> None:
-    assert ours.more_is_better(partial(ours.accuracy))
-    assert not ours.more_is_better(partial(ours.rmse))
-    assert (ours.metric_name(partial(ours.rmse)), ours.metric_name(ours.rmse)) == ("rmse", "rmse")
+    assert more_is_better(partial(ours.accuracy))
+    assert not more_is_better(partial(ours.rmse))
+    assert (metric_name(partial(ours.rmse)), metric_name(ours.rmse)) == ("rmse", "rmse")
 
 
 def test_precision_and_recall_by_hand() -> None:
@@ -142,8 +143,8 @@ def test_precision_and_recall_by_hand() -> None:
 
 
 def test_which_way_is_better_is_marked() -> None:
-    assert getattr(ours.accuracy, ours.HIGHER_IS_BETTER)
-    assert not hasattr(ours.error_rate, ours.HIGHER_IS_BETTER)
+    assert getattr(ours.accuracy, HIGHER_IS_BETTER)
+    assert not hasattr(ours.error_rate, HIGHER_IS_BETTER)
 
 
 def test_the_best_factor_for_predictions_by_hand() -> None:

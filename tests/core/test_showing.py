@@ -38,7 +38,7 @@ def test_doc_of_a_class(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_page_of_public_things_only() -> None:
     import handlens.tabular
 
-    assert site_page(handlens.tabular.exp_rmspe) == "api/handlens.core.metrics.exp_rmspe.html"
+    assert site_page(handlens.tabular.exp_rmspe) == "api/handlens.core.metrics.numbers.exp_rmspe.html"
     assert site_page(handlens.tabular) == "api/handlens.tabular.html"
     learner = "api/handlens.core.learner.Learner.html"
     assert site_page(handlens.tabular.Learner) == learner

@@ -27,7 +27,6 @@ from handlens.core.metrics import (
     kappa,
     mae,
     matthews,
-    more_is_better,
     mse,
     precision,
     r2,
@@ -35,6 +34,7 @@ from handlens.core.metrics import (
     rmse,
     top_k_accuracy,
 )
+from handlens.core.metrics.metric import more_is_better
 from handlens.errors import DataError
 
 # Of two classes, 8 items: 3 are found, 1 is missed, 2 are wrongly found, and 2 are rightly left.

@@ -13,7 +13,7 @@ import torch
 
 from handlens.core.checks import callers_level, whole
 from handlens.core.events import EVENTS, Callback, StopTraining
-from handlens.core.metrics import less_is_better, metric_name, more_is_better
+from handlens.core.metrics.metric import less_is_better, metric_name, more_is_better
 from handlens.errors import TrainingError
 
 if TYPE_CHECKING:

@@ -27,7 +27,8 @@ from handlens.core.events import EPOCH_EVENTS, EVENTS, Callback, Events, listed_
 from handlens.core.labels import Loss
 from handlens.core.learner_description import describe_learner
 from handlens.core.loaders import Loader
-from handlens.core.metrics import Metric, labelled, metric_name
+from handlens.core.metrics import Metric
+from handlens.core.metrics.metric import labelled, metric_name
 from handlens.core.mixup import Mixup
 from handlens.core.modes import evaluating, unchanged
 from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, check_decay, freeze

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from handlens.core.description import HeldOutMetric, ModelDescription
-from handlens.core.metrics import SHARES_OF_ITEMS, Metric, accuracy, metric_name, rmse
+from handlens.core.metrics import Metric, accuracy, rmse
+from handlens.core.metrics.classes import SHARES_OF_ITEMS
+from handlens.core.metrics.metric import metric_name
 from handlens.core.validation import RunningMetric
 
 if TYPE_CHECKING:

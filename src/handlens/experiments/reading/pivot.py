@@ -222,11 +222,12 @@ def direction_of(values: str, metric: str, direction: str) -> str:
     if values in ("seconds", "epochs", "bumpiness") or "loss" in values:
         return "minimize"
     from handlens.core import metrics  # loads torch
+    from handlens.core.metrics.metric import more_is_better
 
     known = getattr(metrics, values, None) if values in metrics.__all__ else None
     if known is None:
         return direction
-    return "maximize" if metrics.more_is_better(known) else "minimize"
+    return "maximize" if more_is_better(known) else "minimize"
 
 
 def numbers_of(frame: pd.DataFrame, values: str) -> Floats:

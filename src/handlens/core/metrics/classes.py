@@ -1,261 +1,17 @@
-"""Metrics: how good predictions are, always worked out over a whole dataset at once.
-
-A metric is any function (predictions, targets) → number. Predictions are what `get_preds` gives: probabilities
-[N, classes] for classes, numbers [N] or [N, targets] otherwise, on the scale that the model is trained on (logarithms
-for `FloatList(log=True)`); targets are the encoded labels. Averages over batches would be another number: a root of a
-mean, a rank or an F1 score is not the average of its parts.
-
-Undefined values (the area under a ROC curve with one class alone, any metric of items without labels) are nan, not 0.
-"""
+"""Metrics of predicted classes: probabilities [N, classes], of one class an item or of several."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from handlens.core.labels import NO_CLASS
-from handlens.errors import DataError, TrainingError
-
-__all__ = [
-    "Metric",
-    "accuracy",
-    "accuracy_multi",
-    "error_rate",
-    "exp_rmspe",
-    "explained_variance",
-    "f1",
-    "f_score",
-    "fbeta",
-    "higher_is_better",
-    "kappa",
-    "mae",
-    "matthews",
-    "mse",
-    "precision",
-    "r2",
-    "recall",
-    "rmse",
-    "rmspe_scale",
-    "roc_auc",
-    "top_k_accuracy",
-]
-
-Metric = Callable[[Tensor, Tensor], float]
-
-HIGHER_IS_BETTER = "higher_is_better"
-
-
-def higher_is_better(metric: Metric) -> Metric:
-    """Mark a metric of which more is better; without the mark less is.
-
-    Example:
-        >>> @higher_is_better
-        ... def share_above(preds, targets):
-        ...     return float((preds > targets).float().mean())
-        >>> more_is_better(share_above), more_is_better(rmse)
-        (True, False)
-    """
-    setattr(metric, HIGHER_IS_BETTER, True)
-    return metric
-
-
-def more_is_better(metric: Metric) -> bool:
-    """Whether a metric, or what a partial one is of, has the mark of `higher_is_better`."""
-    if isinstance(metric, partial) and not hasattr(metric, HIGHER_IS_BETTER):
-        return more_is_better(metric.func)
-    return bool(getattr(metric, HIGHER_IS_BETTER, False))
-
-
-def less_is_better(metric: Metric) -> bool:
-    """Whether it is known of a metric that it is better when lower: it is one of these, or its name says so."""
-    inner, name = metric.func if isinstance(metric, partial) else metric, metric_name(metric).lower()
-    return getattr(inner, "__module__", None) == __name__ or any(word in name for word in ("loss", "error", "distance"))
-
-
-def metric_name(metric: Metric) -> str:
-    """What a metric is called in tables: its `__name__`, that of what a partial one is of, or that of its class."""
-    if not callable(metric):
-        raise TrainingError(f"metrics must be functions (predictions, targets) → number; {metric!r} arrived.")
-    if isinstance(metric, partial) and not hasattr(metric, "__name__"):
-        return metric_name(metric.func)
-    name: str = getattr(metric, "__name__", type(metric).__name__)
-    return name
-
-
-def labelled(targets: Tensor) -> bool:
-    """Whether these are encoded labels, not the placeholders that `LabelList.blank` makes."""
-    return not bool((targets.isnan() if targets.is_floating_point() else targets == NO_CLASS).any())
-
-
-def exp_rmspe(preds: Tensor, targets: Tensor) -> float:
-    """The root mean squared percentage error of predicted logarithms: √ mean(((y − ŷ) / y)²), y = exp(target).
-
-    Args:
-        preds: the predicted logarithms, [N] or [N, targets].
-        targets: the logarithms of the right numbers, in the same shape.
-
-    Returns:
-        The error as a share: 0.1 is 10 %; less is better.
-
-    Raises:
-        DataError: there is not one prediction for each target, or targets are beyond ±700, so not logarithms.
-
-    Example:
-        >>> import torch
-        >>> round(exp_rmspe(torch.tensor([110.0, 90.0]).log(), torch.tensor([100.0, 100.0]).log()), 6)
-        0.1
-    """
-    p, y = _numbers(preds, targets)
-    if (np.abs(y) > 700).any():
-        raise DataError(
-            f"exp_rmspe takes the logarithms of targets; numbers such as {y[np.abs(y) > 700][0]:g} arrived: train on "
-            "logarithms, label_cls=FloatList, log=True, or use another metric, such as rmse."
-        )
-    with np.errstate(over="ignore"):  # a prediction far too high is infinitely wrong
-        return float(np.sqrt(np.mean((1 - np.exp(p - y)) ** 2)))
-
-
-def rmspe_scale(preds: Tensor, targets: Tensor) -> float:
-    """The factor for predictions of logarithms that makes `exp_rmspe` least, where they are right on average.
-
-    Σr / Σr² of the shares r = ŷ / y, each divided by their geometric mean: sales that came out far too high count
-    more than those too low, so it pays to predict a little less. It is to be worked out on rows that were not trained
-    on and are not reported, an inner holdout. The mean is divided out because by how much all predictions of six weeks
-    are too high says little of the next six.
-
-    Args:
-        preds: the predicted logarithms, [N] or [N, targets].
-        targets: the logarithms of the right numbers, in the same shape.
-
-    Returns:
-        The factor for the predictions themselves, not for their logarithms.
-
-    Raises:
-        DataError: there are no rows, or as `exp_rmspe`.
-
-    Example:
-        >>> import torch
-        >>> rmspe_scale(torch.tensor([0.0, 0.0]), torch.tensor([0.0, 0.0]))  # nothing to correct
-        1.0
-    """
-    p, y = _numbers(preds, targets)
-    if not len(y):
-        raise DataError("a factor for predictions needs rows to be worked out on; none arrived: hold some out.")
-    exp_rmspe(preds, targets)
-    r = np.exp(p - y - np.mean(p - y))
-    return float(r.sum() / (r**2).sum())
-
-
-def mse(preds: Tensor, targets: Tensor) -> float:
-    """The mean squared error, in the square of the targets' unit.
-
-    Args:
-        preds: the predicted numbers, [N] or [N, targets].
-        targets: the right numbers, in the same shape.
-
-    Raises:
-        DataError: there is not one prediction for each target.
-
-    Example:
-        >>> import torch
-        >>> mse(torch.tensor([1.0, 5.0]), torch.tensor([1.0, 3.0]))
-        2.0
-    """
-    p, y = _numbers(preds, targets)
-    return float(np.mean((p - y) ** 2))
-
-
-def rmse(preds: Tensor, targets: Tensor) -> float:
-    """The root of the mean squared error, in the targets' unit.
-
-    Args:
-        preds: the predicted numbers, [N] or [N, targets].
-        targets: the right numbers, in the same shape.
-
-    Raises:
-        DataError: there is not one prediction for each target.
-
-    Example:
-        >>> import torch
-        >>> rmse(torch.tensor([1.0, 5.0]), torch.tensor([1.0, 1.0])) == 8**0.5
-        True
-    """
-    return float(np.sqrt(mse(preds, targets)))
-
-
-def mae(preds: Tensor, targets: Tensor) -> float:
-    """The mean absolute error, in the targets' unit.
-
-    Args:
-        preds: the predicted numbers, [N] or [N, targets].
-        targets: the right numbers, in the same shape.
-
-    Raises:
-        DataError: there is not one prediction for each target.
-
-    Example:
-        >>> import torch
-        >>> mae(torch.tensor([1.0, 5.0]), torch.tensor([1.0, 3.0]))
-        1.0
-    """
-    p, y = _numbers(preds, targets)
-    return float(np.mean(np.abs(p - y)))
-
-
-@higher_is_better
-def r2(preds: Tensor, targets: Tensor) -> float:
-    """The coefficient of determination: 1 is perfect, 0 as good as the mean; several targets are averaged.
-
-    Args:
-        preds: the predicted numbers, [N] or [N, targets].
-        targets: the right numbers, in the same shape.
-
-    Returns:
-        At most 1; nan for fewer than two items, or items without labels.
-
-    Raises:
-        DataError: there is not one prediction for each target.
-
-    Example:
-        >>> import torch
-        >>> r2(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([1.0, 2.0, 3.0]))  # 1 − 1 / 2
-        0.5
-    """
-    from sklearn.metrics import r2_score
-
-    p, y = _numbers(preds, targets)
-    return float(r2_score(y, p)) if len(y) > 1 and labelled(targets) else math.nan
-
-
-@higher_is_better
-def explained_variance(preds: Tensor, targets: Tensor) -> float:
-    """1 − variance of the errors / variance of the targets, as `r2` but for an error that all items share.
-
-    Args:
-        preds: the predicted numbers, [N] or [N, targets]; several targets are averaged.
-        targets: the right numbers, in the same shape.
-
-    Returns:
-        At most 1; nan where all targets are the same, or items have no labels.
-
-    Raises:
-        DataError: there is not one prediction for each target.
-
-    Example:
-        >>> import torch
-        >>> explained_variance(torch.tensor([2.0, 3.0, 4.0]), torch.tensor([1.0, 2.0, 3.0]))  # all by 1 too high
-        1.0
-    """
-    p, y = _numbers(preds, targets)
-    if not len(y) or not labelled(targets) or (np.ptp(y, axis=0) == 0).any():
-        return math.nan
-    return float(np.mean(1 - np.var(y - p, axis=0) / np.var(y, axis=0)))
+from handlens.core.metrics.metric import Metric, as_numbers, higher_is_better, labelled
+from handlens.errors import DataError
 
 
 @higher_is_better
@@ -357,7 +113,7 @@ def accuracy_multi(preds: Tensor, targets: Tensor, thresh: float = 0.5) -> float
         >>> accuracy_multi(torch.tensor([[0.9, 0.2], [0.4, 0.6]]), torch.tensor([[1, 0], [1, 1]]))  # three of four
         0.75
     """
-    p, y = _numbers(preds, targets)
+    p, y = as_numbers(preds, targets)
     return float(((p >= thresh) == (y >= 0.5)).mean()) if labelled(targets) else math.nan
 
 
@@ -387,7 +143,7 @@ def fbeta(preds: Tensor, targets: Tensor, thresh: float | Sequence[float] = 0.2,
         >>> fbeta(p, y)
         0.5
     """
-    p, y = _numbers(preds, targets)
+    p, y = as_numbers(preds, targets)
     if not labelled(targets):
         return math.nan
     chosen, right = p >= np.asarray(thresh), y >= 0.5
@@ -613,16 +369,6 @@ def roc_auc(preds: Tensor, targets: Tensor) -> float:
     if p.shape[1] == 2:
         return float(roc_auc_score(y, p[:, 1]))
     return float(np.mean([roc_auc_score(y == k, p[:, k]) for k in range(p.shape[1])]))
-
-
-def _numbers(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    p, y = preds.detach().double().cpu().numpy(), targets.detach().double().cpu().numpy()
-    if p.size != y.size:
-        raise DataError(
-            f"this metric compares a prediction with each target; shapes {tuple(p.shape)} and {tuple(y.shape)} "
-            "arrived: use a metric of classes, such as accuracy."
-        )
-    return p.reshape(y.shape), y
 
 
 def _classes(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
