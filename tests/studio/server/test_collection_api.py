@@ -481,6 +481,7 @@ def test_preparing_is_cancelled_and_resumed(
     client: TestClient, shapes: str, quick: None, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
+    monkeypatch.setattr(Collection, "start_scanning", lambda self: None)  # which starts preparing, too, sooner or later
     monkeypatch.setattr(Collection, "start_preparing", lambda self: asked.append("start"))
     monkeypatch.setattr(Collection, "cancel_preparing", lambda self: asked.append("cancel"))
     assert client.post(f"{shapes}/prepare").json()["count"] == 40
