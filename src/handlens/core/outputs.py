@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from handlens.core.distributed import ALONE, Alone
-from handlens.core.labels import LabelList, Loss
+from handlens.core.labels import NO_CLASS, FloatList, LabelList, Loss
 from handlens.core.loaders import Loader
 from handlens.errors import DataError
 
@@ -37,10 +37,11 @@ class Prediction(NamedTuple):
 
 
 def as_predictions(outputs: Tensor, y: LabelList, loss_func: Loss) -> Tensor:
-    """A model's outputs as predictions: as the labels say, unless the loss says that they are probabilities already.
+    """A model's outputs as predictions: as the labels say, unless the loss says what they are.
 
     A model that is trained with binary cross-entropy ends in its own sigmoid, and one that is trained with the negative
-    log-likelihood in its own logarithm of a softmax.
+    log-likelihood in its own logarithm of a softmax. Numbers that are trained with the cross-entropy of scores are
+    probabilities, and those with the loss of Poisson are logarithms, as in the course.
 
     Args:
         outputs: [N, …].
@@ -48,20 +49,83 @@ def as_predictions(outputs: Tensor, y: LabelList, loss_func: Loss) -> Tensor:
         loss_func: the loss that the model is trained with.
 
     Example:
-        >>> from handlens.core.labels import CategoryList
+        >>> from handlens.core.labels import CategoryList, FloatList
         >>> y = CategoryList(["cat", "dog"])
         >>> as_predictions(torch.tensor([[0.25, 0.75]]).log(), y, nn.NLLLoss())
         tensor([[0.2500, 0.7500]])
         >>> as_predictions(torch.zeros(1, 2), y, y.loss_func)
         tensor([[0.5000, 0.5000]])
+        >>> as_predictions(torch.zeros(1, 1), FloatList([0.0, 1.0]), nn.BCEWithLogitsLoss())
+        tensor([0.5000])
     """
-    while isinstance(loss_func, partial):
-        loss_func = loss_func.func
-    if isinstance(loss_func, nn.BCELoss) or loss_func is F.binary_cross_entropy:
+    name = loss_name(loss_func)
+    if name == "BCELoss":
         return outputs
-    if isinstance(loss_func, nn.NLLLoss) or loss_func is F.nll_loss:
+    if name == "NLLLoss":
         return outputs.exp()
-    return y.activate(outputs)
+    predictions = y.activate(outputs)
+    if not isinstance(y, FloatList):
+        return predictions
+    if name == "BCEWithLogitsLoss":
+        return predictions.sigmoid()
+    if name == "CrossEntropyLoss":
+        return predictions.softmax(1)
+    return predictions.exp() if name == "PoissonNLLLoss" else predictions
+
+
+def loss_name(loss_func: Loss | None) -> str | None:
+    """The name of torch's loss that says what outputs are, by that of its module; None of any other.
+
+    Example:
+        >>> loss_name(F.binary_cross_entropy), loss_name(nn.MSELoss())
+        ('BCELoss', None)
+    """
+    options: dict[str, Any] = {}
+    while isinstance(loss_func, partial):
+        options = loss_func.keywords | options
+        loss_func = loss_func.func
+    for name, (module, function) in _LOSSES.items():
+        if isinstance(loss_func, module) or loss_func is function:
+            # A loss of Poisson may get the numbers themselves.
+            return name if getattr(loss_func, "log_input", options.get("log_input", True)) else None
+    return None
+
+
+def saved_loss(loss_func: Loss, y: LabelList) -> dict[str, str]:
+    """What a saved model has to say of its loss: {"loss": its name}, or nothing where the labels say it all.
+
+    Example:
+        >>> from handlens.core.labels import FloatList
+        >>> saved_loss(nn.BCEWithLogitsLoss(), FloatList([0.0, 1.0]))
+        {'loss': 'BCEWithLogitsLoss'}
+    """
+    name = loss_name(loss_func)
+    return {} if name is None or loss_func is y.loss_func else {"loss": name}
+
+
+def loss_named(name: str | None, otherwise: Loss) -> Loss:
+    """The loss that `loss_name` names, as a saved model has it; ValueError for another name.
+
+    Example:
+        >>> loss_named("BCELoss", F.mse_loss), loss_named(None, F.mse_loss) is F.mse_loss
+        (BCELoss(), True)
+    """
+    if name is None:
+        return otherwise
+    if name not in _LOSSES:
+        raise ValueError(f"the loss {name!r}")
+    module, _ = _LOSSES[name]
+    made: Loss = module()
+    return made
+
+
+_LOSSES: dict[str, tuple[type[nn.Module], Any]] = {
+    "BCELoss": (nn.BCELoss, F.binary_cross_entropy),
+    "BCEWithLogitsLoss": (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits),
+    "CrossEntropyLoss": (nn.CrossEntropyLoss, F.cross_entropy),
+    "NLLLoss": (nn.NLLLoss, F.nll_loss),
+    "PoissonNLLLoss": (nn.PoissonNLLLoss, F.poisson_nll_loss),
+}
 
 
 class Outputs(NamedTuple):
@@ -119,8 +183,13 @@ def over_batches(
         with torch.inference_mode():
             loss = loss_func(as_targets(output, wanted), wanted)
         # The mean over a batch whose items all count 0, as a class can be weighted, is not a number, but no fault.
-        counts = not bool(loss.isnan()) or not bool(output.isfinite().all())
+        counts = _any_label(wanted) and (not bool(loss.isnan()) or not bool(output.isfinite().all()))
         yield BatchOutputs(output, wanted, loss if counts else torch.zeros_like(loss), len(wanted) if counts else 0)
+
+
+def _any_label(targets: Tensor) -> bool:
+    """Whether there is a label among targets: a loss of one's own may give a number for placeholders."""
+    return not bool((targets.isnan() if targets.is_floating_point() else targets == NO_CLASS).all())
 
 
 def apply_model(model: nn.Module, inputs: Any) -> Any:

@@ -142,7 +142,8 @@ class TabularDataBunch(DataBunch):
             dep_var: the column to predict: numbers if it holds floats, otherwise classes.
             valid_idx: positions of the rows that are held out.
             procs: the processors, such as `[FillMissing, Categorify, Normalize]`.
-            cat_names, cont_names: the categorical and continuous columns; those of `cont_cat_split` unless given.
+            cat_names, cont_names: the categorical and continuous columns; those of `cont_cat_split` if neither is
+                given. With `cat_names` alone all other columns but the target are continuous, as in the course.
             test_df: rows to predict.
             options: those of `databunch`, such as `bs` and `device`.
 
@@ -155,8 +156,12 @@ class TabularDataBunch(DataBunch):
             >>> TabularDataBunch.from_df(".", df, "sold", range(4), [Categorify], ["shop"]).classes
             ['few', 'many']
         """
-        if cat_names is None and cont_names is None:
-            cont_names, cat_names = cont_cat_split(df, dep_var=dep_var)
+        if cont_names is None:
+            if cat_names is None:
+                cont_names, cat_names = cont_cat_split(df, dep_var=dep_var)
+            else:
+                cat_names = check_names(cat_names, "cat_names")
+                cont_names = [name for name in df.columns if name not in {*cat_names, dep_var}]
         items = TabularList.from_df(
             df, path=path, cat_names=list(cat_names or []), cont_names=list(cont_names or []), procs=procs
         )

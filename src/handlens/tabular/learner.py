@@ -18,6 +18,7 @@ from handlens.core.display import show_table
 from handlens.core.events import listed_callbacks
 from handlens.core.labels import FloatList, LabelList, Loss
 from handlens.core.learner import Learner
+from handlens.core.outputs import loss_named, saved_loss
 from handlens.core.predictions import predictions_frame
 from handlens.errors import ArtifactError, DataError, TrainingError
 from handlens.tabular.data import TabularDataBunch
@@ -139,6 +140,7 @@ class TabularLearner(Learner):
 
         folder = self.path / name
         config: dict[str, Any] = {"data": self.data.state(), "model": members[0].config}
+        config |= saved_loss(self.loss_func, self.data.y)
         if isinstance(self.model, Ensemble):
             config["members"] = len(members)
         card = ModelCard.from_learner(self, name=folder.name).for_export(folder)
@@ -302,7 +304,8 @@ def load_tabular_learner(folder: Path | str, *, own_procs: Iterable[type[Tabular
         fits = [n for n, _ in shape["emb_szs"]] == list(data.encoder.n_levels.values())
         if not fits or shape["n_cont"] != len(data.cont_names) or shape["out_sz"] != data.c:
             raise ArtifactError(f"{folder} is damaged: its model does not fit its columns and labels.")
-    learn = TabularLearner(data, model, loss_func=_loss_of(model, data.y))
+        loss_func = loss_named(config.get("loss"), _loss_of(model, data.y))
+    learn = TabularLearner(data, model, loss_func=loss_func)
     learn.model.eval()
     return learn
 

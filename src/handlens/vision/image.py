@@ -177,7 +177,7 @@ class Image:
         else:
             axes = show_image(self, ax=ax, figsize=figsize, title=title)
         if on_top:
-            y.draw(axes)
+            y.draw(axes, self.size)
 
     def __repr__(self) -> str:
         return f"Image {self.size[0]}×{self.size[1]}"
@@ -248,10 +248,17 @@ class ImageSegment:
         axes = show_image(self.data, ax=ax, figsize=figsize, title=title, alpha=alpha, cmap=cmap)
         axes.images[-1].set_interpolation("nearest")
 
-    def draw(self, axes: Axes) -> None:
-        """Draw the mask half transparent on the axes; class 0 and unknown pixels are not drawn."""
+    def draw(self, axes: Axes, size: tuple[int, int] | None = None) -> None:
+        """Draw the mask half transparent on the axes; class 0 and unknown pixels are not drawn.
+
+        Args:
+            axes: where to draw.
+            size: height and width of the picture there, which the mask covers; the mask's own unless given.
+        """
+        height, width = size or self.size
         axes.imshow(
             np.ma.masked_where(np.isin(self.pixels, (0, UNKNOWN)), self.pixels),
+            extent=(-0.5, width - 0.5, height - 0.5, -0.5),
             alpha=0.5,
             cmap="tab20",
             interpolation="nearest",
@@ -341,9 +348,15 @@ class ImagePoints:
         """Which points lie within the frame, bool [N]."""
         return ((self.data >= 0) & (self.data <= torch.tensor(self.size, dtype=torch.float32))).all(dim=1)
 
-    def draw(self, axes: Axes) -> None:
-        """Draw the points that lie within the frame."""
-        shown = self.data[self.inside] - 0.5  # matplotlib's origin is the centre of the first pixel
+    def draw(self, axes: Axes, size: tuple[int, int] | None = None) -> None:
+        """Draw the points that lie within the frame.
+
+        Args:
+            axes: where to draw.
+            size: height and width of the picture there, which is the frame; that of the points unless given.
+        """
+        scale = torch.tensor(size or self.size) / torch.tensor(self.size)
+        shown = self.data[self.inside] * scale - 0.5  # matplotlib's origin is the centre of the first pixel
         axes.scatter(shown[:, 1], shown[:, 0], s=12, c="red", edgecolors="white", linewidths=0.5)
 
     def __repr__(self) -> str:
@@ -379,11 +392,17 @@ class ImageBBox:
         self.size = size
         self.labels = labels
 
-    def draw(self, axes: Axes) -> None:
-        """Draw the boxes, with their labels."""
+    def draw(self, axes: Axes, size: tuple[int, int] | None = None) -> None:
+        """Draw the boxes, with their labels.
+
+        Args:
+            axes: where to draw.
+            size: height and width of the picture there, which is the frame; that of the boxes unless given.
+        """
         from matplotlib.patches import Rectangle
 
-        for i, (top, left, bottom, right) in enumerate(self.data.tolist()):
+        scale = torch.tensor(size or self.size) / torch.tensor(self.size)
+        for i, (top, left, bottom, right) in enumerate((self.data * scale.repeat(2)).tolist()):
             corner = (left - 0.5, top - 0.5)
             axes.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, edgecolor="white", linewidth=2))
             if self.labels is not None:

@@ -17,6 +17,7 @@ from handlens.core.bunch import DataBunch
 from handlens.core.checks import whole
 from handlens.core.learner import Learner
 from handlens.core.modes import evaluating
+from handlens.core.outputs import loss_named, saved_loss
 from handlens.core.predictions import photo_predictions_frame
 from handlens.core.saved import why_no_heat_maps
 from handlens.errors import BackboneError, DataError, DownloadError, TrainingError, WeightsError
@@ -296,7 +297,7 @@ class VisionLearner(Learner):
         from handlens.audit.model_card import ModelCard  # the audit reads learners, so it is imported late
 
         folder = self.path / name
-        config = {"data": self.data.state(), "model": self.made_as}
+        config = {"data": self.data.state(), "model": self.made_as, **saved_loss(self.loss_func, self.data.y)}
         card = ModelCard.from_learner(self, name=folder.name).for_export(folder)
         with self.writing():
             state = self.model.state_dict()
@@ -526,7 +527,8 @@ def vision_learner_of(config: dict[str, Any], tensors: dict[str, Tensor], *, fol
         with torch.random.fork_rng():
             model, groups = _make(_again(made_as), data.c, made_as)
         model.load_state_dict(tensors)
-    learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups)
+        loss_func = loss_named(config.get("loss"), data.y.loss_func)
+    learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, loss_func=loss_func)
     learn.model.eval()
     return learn
 
