@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from handlens.core.artifact import save_artifact
 from handlens.core.bunch import DataBunch
 from handlens.core.callbacks import Callback, SaveBest
 from handlens.core.checkpoint import Checkpoint
@@ -375,6 +377,28 @@ def test_weights_of_another_model(make_learner: MakeLearner) -> None:
         make_learner(classes=True).load("1")
     with pytest.raises(ArtifactError, match="not a saved model"):
         make_learner().load("2")
+
+
+def test_weights_of_the_same_classes_in_another_order_are_refused(make_learner: MakeLearner) -> None:
+    learn = make_learner(classes=True)
+    learn.save("1")
+    assert json.loads((learn.path / "models" / "1" / "model.json").read_text())["config"]["orders"] == {
+        "classes": ["high", "low"]
+    }
+    before = copy.deepcopy(learn.model.state_dict())
+    learn.data.y.classes = learn.data.y.classes[::-1]
+    with pytest.raises(WeightsError, match="the classes in another order, high, low; here they are low, high"):
+        learn.load("1")
+    learn.data.y.classes = ["cat", "dog"]
+    with pytest.warns(UserWarning, match="saved with other classes, high, low; here they are cat, dog. Train"):
+        learn.load("1")
+    assert all(torch.equal(value, before[name]) for name, value in learn.model.state_dict().items())
+
+
+def test_weights_of_an_earlier_version_say_nothing_of_classes(make_learner: MakeLearner) -> None:
+    learn = make_learner(classes=True)
+    save_artifact(learn.path / "models" / "old", "weights", {"model": "Linear"}, learn.model.state_dict())
+    assert learn.load("old") is learn
 
 
 def test_a_pickle_in_place_of_the_weights_is_not_run(make_learner: MakeLearner, bomb: bytes) -> None:

@@ -249,6 +249,17 @@ assert "matplotlib" not in sys.modules
     assert float(run.stdout) == pytest.approx(learn.predict(row).label, rel=1e-6)
 
 
+def test_weights_for_levels_in_another_order_are_refused(tmp_path: Path) -> None:
+    def of(levels: list[str]) -> TabularLearner:
+        df = pd.DataFrame({"shop": pd.Categorical(["a", "b"] * 8, levels), "sales": [1.0, 2.0] * 8})
+        items = TabularList.from_df(df, path=tmp_path, cat_names=["shop"], procs=[Categorify]).split_by_idx(range(4))
+        return tabular_learner(items.label_from_df("sales").databunch(bs=4), layers=[8], seed=0)
+
+    of(["a", "b"]).save("1")
+    with pytest.raises(WeightsError, match="the levels of shop in another order, a, b; here they are b, a: each"):
+        of(["b", "a"]).load("1")
+
+
 def test_exported_data_take_a_learner_and_its_weights(tmp_path: Path) -> None:
     learn = learner(tmp_path)
     learn.save("1")

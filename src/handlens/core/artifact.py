@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ TENSORS = "tensors.safetensors"
 CARD = "README.md"
 WEIGHTS = "weights"
 """The kind of a saved model that is weights alone, for a model that is made by other means."""
+Orders = Mapping[str, Sequence[str]]
+"""What rows of weights stand for, such as {"classes": ["cat", "dog"]}."""
 _MEMBERS = frozenset({"format", "format_version", "library_version", "kind", "config", "tensors"})
 
 
@@ -152,35 +155,63 @@ def _check_outlines(source: Path, found: Mapping[str, Outline], expected: Mappin
             raise ArtifactError(f"{source} is damaged: {DESCRIPTION} and {TENSORS} disagree about {name}.")
 
 
-def save_weights(model: nn.Module, folder: Path | str) -> None:
+def save_weights(model: nn.Module, folder: Path | str, orders: Orders | None = None) -> None:
     """Write a model's parameters and running statistics.
 
     Args:
         model: the model.
         folder: where to write; earlier weights there are replaced.
+        orders: what rows of the weights stand for, such as {"classes": ["cat", "dog"]}.
 
     Raises:
         ArtifactError, StorageError: as `save_artifact`.
     """
-    save_artifact(folder, WEIGHTS, {"model": type(model).__name__}, model.state_dict())
+    config = {"model": type(model).__name__, "orders": {what: list(names) for what, names in (orders or {}).items()}}
+    save_artifact(folder, WEIGHTS, config, model.state_dict())
 
 
-def load_weights(model: nn.Module, folder: Path | str) -> None:
+def load_weights(model: nn.Module, folder: Path | str, orders: Orders | None = None) -> None:
     """Put saved parameters and running statistics into a model.
+
+    It warns if the weights were saved with other names, such as other classes: predictions then mean something only
+    after the model is trained.
 
     Args:
         model: a model of the same layers as the one that was saved.
         folder: what `save_weights` wrote.
+        orders: what rows of the weights stand for here, as for `save_weights`.
 
     Raises:
         ArtifactError: as `load_artifact`.
-        WeightsError: the weights are of another model.
+        WeightsError: the weights are of another model, or of the same names in another order.
     """
-    _, tensors = load_artifact(folder, WEIGHTS)
+    config, tensors = load_artifact(folder, WEIGHTS)
+    saved = config.get("orders")
+    others = {
+        what: (saved[what], list(names))
+        for what, names in (orders or {}).items()
+        if isinstance(saved, dict) and isinstance(saved.get(what), list) and saved[what] != list(names)
+    }
+    for what, (then, now) in others.items():
+        if sorted(map(str, then)) == sorted(now):
+            raise WeightsError(
+                f"{folder} was saved with the {what} in another order, {_first(then)}; here they are {_first(now)}: "
+                "each prediction would be called by another's name. Make the data with them in that order."
+            )
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise WeightsError(f"{folder} holds the weights of another model: {reason_of(error)}.") from error
+    for what, (then, now) in others.items():
+        warnings.warn(
+            f"{folder} was saved with other {what}, {_first(then)}; here they are {_first(now)}. Train the model "
+            "before it predicts.",
+            stacklevel=3,
+        )
+
+
+def _first(names: list[Any]) -> str:
+    return ", ".join(map(str, names[:5])) + (", …" if len(names) > 5 else "")
 
 
 @contextmanager

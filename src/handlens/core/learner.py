@@ -589,7 +589,7 @@ class Learner:
         """
         folder = self.model_path(name)
         with self.writing():
-            self.processes.first(lambda: save_weights(self.model, folder))
+            self.processes.first(lambda: save_weights(self.model, folder, self._orders()))
         return folder
 
     @contextlib.contextmanager
@@ -625,13 +625,19 @@ class Learner:
     def load(self, name: str) -> Self:
         """Load what `save(name)` wrote, and return the learner; no code from the files is run.
 
+        It warns if the model was saved with other classes, or a table's with other levels: it is to be trained again.
+
         Raises:
             ArtifactError: it is not that, or is damaged.
-            WeightsError: the weights are of another model.
+            WeightsError: the weights are of another model, or of the same classes in another order.
         """
-        self.processes.first(lambda: load_weights(self.model, self.model_path(name)))
+        self.processes.first(lambda: load_weights(self.model, self.model_path(name), self._orders()))
         self.processes.share_model(self.model)
         return self
+
+    def _orders(self) -> dict[str, list[str]]:
+        """What the model's weights stand for, one after the other."""
+        return {"classes": [str(one) for one in self.data.classes or ()]}
 
     def export_onnx(self, name: str = "learner.onnx") -> Path:
         """Write the network as an ONNX file below the learner's path, checked to compute the same as here.

@@ -70,6 +70,14 @@ class TabularLearner(Learner):
                 "the same rows in another way, or make a new learner."
             )
 
+    def _orders(self) -> dict[str, list[str]]:
+        levels = {
+            f"levels of {name}": [str(value) for value in found.state()["values"]]
+            for name, found in self.data.encoder.levels.items()
+        }
+        columns = {"categorical columns": list(levels), "continuous columns": list(self.data.cont_names)}
+        return super()._orders() | columns | levels
+
     def predict_frame(self, df: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of a frame.
 
@@ -180,7 +188,7 @@ class TabularLearner(Learner):
             model_dir=self.model_dir,
         )
         for name, member in zip(names, members, strict=True):
-            load_weights(member, self.model_path(name))
+            load_weights(member, self.model_path(name), self._orders())
         learn.model.eval()
         return learn
 
