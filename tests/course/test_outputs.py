@@ -5,20 +5,24 @@ from __future__ import annotations
 import math
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from handlens.core.bunch import DataBunch
-from handlens.core.labels import Loss
+from handlens.core.items import Labelled
+from handlens.core.labels import Loss, MultiCategoryList
 from handlens.core.learner import Learner
+from handlens.core.loaders import TensorLoader
 from handlens.core.metrics import accuracy_multi
-from handlens.errors import ArtifactError
+from handlens.errors import ArtifactError, DataError
 from handlens.tabular import Categorify, TabularDataBunch, load_learner, tabular_learner
 from handlens.vision import Image, ImagePoints, ImageSegment, plt
 
@@ -119,3 +123,109 @@ def test_a_mask_and_points_of_a_smaller_picture_cover_the_photo() -> None:
     photo.show(axes, y=ImagePoints(torch.tensor([[10.0, 15.0]]), (20, 30)))
     assert axes.collections[0].get_offsets().tolist() == [[29.5, 19.5]]
     plt.close("all")
+
+
+class Pairs(Dataset[Any]):
+    """As one writes it: arrays called x and y."""
+
+    def __init__(self, x: Any, y: Any) -> None:
+        self.x = x
+        self.y = y
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, position: int) -> Any:
+        return self.x[position], self.y[position]
+
+
+class Named(Pairs):
+    classes = ("cat", "dog", "owl")
+
+
+X = torch.arange(6.0)[:, None].repeat(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("train", "classes", "codes"),
+    [
+        (Pairs(X, torch.tensor([0, 2, 2, 0, 0, 2])), [0, 1, 2], [0, 2, 2, 0, 0, 2]),
+        (Pairs(X.numpy(), np.array([1, 0, 1, 0, 1, 0])), [0, 1], [1, 0, 1, 0, 1, 0]),
+        (Pairs(X, [True, False] * 3), [0, 1], [1, 0, 1, 0, 1, 0]),
+        (Pairs(X, ["no", "yes"] * 3), ["no", "yes"], [0, 1, 0, 1, 0, 1]),
+        (Named(X, [1, 0, 1, 0, 1, 0]), ["cat", "dog", "owl"], [1, 0, 1, 0, 1, 0]),
+    ],
+)
+def test_a_dataset_of_ones_own(train: Pairs, classes: list[Any], codes: list[int]) -> None:
+    data = DataBunch.create(train, train, bs=2, device="cpu")
+    assert (data.classes, data.c, data.valid_ds.y.data.tolist()) == (classes, len(classes), codes)
+    learn = Learner(data, nn.Linear(3, data.c))
+    assert repr(learn).startswith("Learner of DataBunch: train 6, valid 6 items, CategoryList of label")
+    learn.fit(1)
+    predictions, targets = learn.get_preds()
+    assert targets.tolist() == codes
+    with torch.no_grad():
+        assert torch.allclose(predictions, learn.model(X).softmax(1))
+
+
+def test_a_dataset_of_ones_own_with_numbers_and_a_part_of_one() -> None:
+    whole = TensorDataset(X, torch.arange(6.0))
+    train, valid = Subset(whole, [0, 2, 4, 5]), Subset(whole, [3, 1])
+    learn = Learner(DataBunch.create(train, valid, bs=2, device="cpu"), nn.Linear(3, 1))
+    learn.fit(1)
+    assert learn.get_preds()[1].tolist() == [[3.0], [1.0]]
+
+
+def test_what_is_no_dataset_is_refused_at_once() -> None:
+    triple = TensorDataset(X, X, X)
+    with pytest.raises(DataError, match=r"must be \(input, target\); 3 things arrived, at position 0"):
+        DataBunch.create(Subset(triple, [0]), Subset(triple, [0]))
+    photos = Pairs([PIL.Image.new("RGB", (4, 4))] * 2, [0, 1])
+    with pytest.raises(DataError, match="must be a tensor, in a dataset of your own; Image arrived"):
+        DataBunch.create(photos, photos, bs=2, device="cpu").one_batch()
+    loader: Any = DataLoader(TensorDataset(X, X))
+    with pytest.raises(DataError, match="a DataLoader of torch arrived"):
+        DataBunch(loader, loader)
+
+
+def several() -> Learner:
+    x, y = torch.zeros(4, 2), MultiCategoryList(["a", "b", "a b", "a"], label_delim=" ")
+    loader = TensorLoader(Labelled(x, y), (x,), y.data, bs=2, device=torch.device("cpu"))
+    layer = nn.Linear(2, 2)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.copy_(torch.tensor(RAW))
+    return Learner(DataBunch(loader, loader, device="cpu"), layer, metrics=accuracy_multi)
+
+
+def test_thresholds_of_one_prediction_and_the_text_of_several_classes() -> None:
+    learn = several()
+    label, code, _ = learn.predict(torch.zeros(2), thresh=0.2)
+    assert (str(label), label, label.obj, label.data.tolist(), code.tolist()) == (
+        "a;b",
+        ["a", "b"],
+        ["a", "b"],
+        [1.0, 1.0],
+        [1.0, 1.0],
+    )
+    assert learn.predict(torch.zeros(2), thresh=[0.2, 0.8]).label == ["a"]
+    assert learn.predict(torch.zeros(2)).label == ["b"]
+    one = learner(torch.tensor([0.0, 1.0, 1.0, 1.0]), nn.MSELoss())
+    with pytest.raises(DataError, match="thresh is for items that may have several classes"):
+        one.predict(torch.zeros(2), thresh=0.2)
+
+
+def test_metrics_of_one_validation() -> None:
+    learn = several()
+    assert learn.validate(learn.data.valid_dl, metrics=[]) == learn.validate()[:1]
+    assert learn.validate(metrics=partial(accuracy_multi, thresh=0.8))[1:] == [3 / 8]
+    assert learn.metrics == [accuracy_multi]
+
+
+def test_names_of_the_course_that_a_learner_has_not() -> None:
+    learn = several()
+    with pytest.raises(AttributeError, match="'Learner' object has no attribute 'destroy'; use this in its place: del"):
+        learn.destroy()  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"'Learner' object has no attribute 'no_such'$"):
+        learn.no_such  # type: ignore[attr-defined]  # noqa: B018
+    assert not hasattr(learn, "split")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from handlens.core.defaults import defaults
 from handlens.core.description import DataDescription, picture_files
 from handlens.core.display import facts_html
 from handlens.core.labels import LabelList
 from handlens.core.loaders import Batch, ItemLoader, Loader
-from handlens.core.tensor_data import tensor_loaders
+from handlens.core.tensor_data import labelled_pairs, tensor_loaders
 from handlens.errors import DataError
 from handlens.io import paths
 
@@ -56,6 +57,12 @@ class DataBunch:
         device: torch.device | str | None = None,
         test_dl: Loader | None = None,
     ) -> None:
+        for loader in (train_dl, valid_dl, test_dl):
+            if isinstance(loader, DataLoader):
+                raise DataError(
+                    "a DataBunch needs loaders that know the labels of their items; a DataLoader of torch arrived: "
+                    "give its dataset, DataBunch.create(train_ds, valid_ds, bs=64)."
+                )
         self.train_dl = train_dl
         self.valid_dl = valid_dl
         self.test_dl = test_dl
@@ -73,11 +80,12 @@ class DataBunch:
         device: torch.device | str | None = None,
         num_workers: int = 0,
     ) -> Self:
-        """From labelled datasets whose items are made one at a time, or from tensors.
+        """From labelled datasets whose items are made one at a time, from tensors, or from datasets of your own.
 
         Args:
             train: the training items, taken in a new random order each epoch; `train[i]` is (input, target). Of a
-                `TensorDataset` of inputs and targets, whole numbers are classes, and floats numbers to predict.
+                `TensorDataset` of inputs and targets, whole numbers are classes, and floats numbers to predict; so
+                they are of a `Dataset` of your own, of which each item is read once for its target.
             valid: the validation items, in their order; may be empty.
             path: the folder that models and exports are saved below.
             bs: how many items a batch has, in validation too.
@@ -86,11 +94,13 @@ class DataBunch:
                 need none.
 
         Raises:
-            DataError: tensors are not one of inputs and one of targets for each part.
+            DataError: tensors are not one of inputs and one of targets for each part, or an item is not a pair.
         """
         where = torch.device(device or defaults.device)
         if hasattr(train, "tensors"):
             return cls(*tensor_loaders(train, valid, bs=bs, device=where), path=path, device=where)
+        if not isinstance(getattr(train, "y", None), LabelList):
+            train, valid = labelled_pairs(train, valid)
         loaders = (
             ItemLoader(part, bs=bs, device=where, shuffle=part is train, num_workers=num_workers)
             for part in (train, valid)

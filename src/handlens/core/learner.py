@@ -7,6 +7,7 @@ How it trains is in `handlens.core.training`, what it predicts in `handlens.core
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from handlens.core.description import ModelDescription
 from handlens.core.display import facts_html
 from handlens.core.distributed import processes
 from handlens.core.events import EPOCH_EVENTS, EVENTS, Callback, Events, listed_callbacks
-from handlens.core.labels import Loss
+from handlens.core.labels import Loss, MultiCategoryList
 from handlens.core.learner_description import describe_learner
 from handlens.core.loaders import Loader
 from handlens.core.metrics import Metric
@@ -127,7 +128,7 @@ class Learner:
 
     @metrics.setter
     def metrics(self, metrics: Metric | Sequence[Metric]) -> None:
-        self._metrics = listed([metrics] if callable(metrics) else metrics, "metrics", "[accuracy]", TrainingError)
+        self._metrics = _listed_metrics(metrics)
 
     @property
     def callbacks(self) -> list[Callback]:
@@ -137,6 +138,18 @@ class Learner:
     @callbacks.setter
     def callbacks(self, callbacks: Callback | Sequence[Callback] | None) -> None:
         self._callbacks = listed_callbacks(callbacks)
+
+    if not TYPE_CHECKING:  # or else every name would be taken for one that is there
+
+        def __getattr__(self, name: str) -> Any:
+            advice = _OF_THE_COURSE.get(name)
+            if advice is None:
+                return object.__getattribute__(self, name)  # raises the error that led here
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}; use this in its place: {advice}.",
+                name=name,
+                obj=self,
+            )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {self.data!r}"
@@ -413,32 +426,34 @@ class Learner:
 
     # Predictions
 
-    def validate(self, dl: Loader | None = None) -> list[float]:
+    def validate(self, dl: Loader | None = None, *, metrics: Metric | Sequence[Metric] | None = None) -> list[float]:
         """The loss and each metric over a whole dataset.
 
         Args:
             dl: a loader of labelled items; that of the validation data unless given. `data.train_dl` is gone through
                 in order, and prepared as validation data are.
+            metrics: in place of the learner's own, this once.
 
         Of masks the outputs for a whole dataset would not fit in memory: pixel_accuracy and dice are exact over all
         pixels; other metrics are worked out for each batch, and averaged.
 
         Returns:
-            The loss, then a number for each of `metrics`; the metrics are nan for items without labels.
+            The loss, then a number for each of the metrics; they are nan for items without labels.
 
         Raises:
             DataError: nothing was held out, or the loader is empty.
         """
+        chosen = self.metrics if metrics is None else _listed_metrics(metrics)
         loader, y = self.data.valid_dl if dl is None else self._to_predict(dl), self.data.y
         if y.in_batches and len(loader):
             with self._evaluating():
-                return validate_batches(loader, self.outputs, self.loss_func, y, self.metrics, self.processes)
+                return validate_batches(loader, self.outputs, self.loss_func, y, chosen, self.processes)
         outputs, targets, loss = self.run_over(loader)
         predictions = self.activate(outputs)
         if not labelled(targets):
-            return [loss, *(math.nan for _ in self.metrics)]
+            return [loss, *(math.nan for _ in chosen)]
         found = [loss]
-        for metric in self.metrics:
+        for metric in chosen:
             with each_with_its_own(f"the metric {metric_name(metric)}", targets):
                 found.append(float(metric(predictions, targets)))
         return found
@@ -486,17 +501,30 @@ class Learner:
             raise DataError(f"dl must be a loader, such as data.train_dl or data.loader(items); {dl!r} arrived.")
         return self.data.to_predict(dl)
 
-    def predict(self, item: Any) -> Prediction:
+    def predict(self, item: Any, *, thresh: float | Sequence[float] | None = None) -> Prediction:
         """Predict one item.
 
         Args:
             item: an item of a dataset, or what `data.one_item` takes: a row of a table, a picture or its path.
+            thresh: the probability from which on an item has a class, where it may have several: one for all, or one
+                for each; `learn.data.y.thresholds`, 0.5 unless these were set, unless given.
 
         Returns:
             The label in readable form, its code, and the probabilities [classes] or the number behind it.
+
+        Raises:
+            DataError: `thresh` is given, and items have one class, or a number.
         """
         inputs, _ = self.data.one_item(item)
         y = self.data.y
+        if thresh is not None:
+            if not isinstance(y, MultiCategoryList):
+                raise DataError(
+                    f"thresh is for items that may have several classes; these labels are a {type(y).__name__}: leave "
+                    "it out."
+                )
+            y = copy.copy(y)
+            y.thresholds = thresh
         values = self.activate(self.outputs(inputs).float().cpu())
         codes = y.decide(values)
         size = inputs.shape[-2:] if isinstance(inputs, Tensor) else ()
@@ -667,6 +695,26 @@ class Learner:
 
 
 _NO_CONTEXT = contextlib.nullcontext()
+
+_OF_THE_COURSE = {
+    "TTA": "cnn_learner or unet_learner make a learner that has it, and learn.get_preds() predicts once",
+    "callback_fns": "learn.callbacks = [SaveBest(), …]",
+    "clip_grad": "learn.callbacks = GradientClipping(0.1)",
+    "destroy": "del learn",
+    "export": 'learn.save("name"), and learn.load("name") on a learner that is made the same way',
+    "lr_range": "give slice(1e-5, 1e-3) to the fit",
+    "no_bar": "%%capture as the first line of the cell",
+    "opt": "learn.optimizer, which is there while a fit runs",
+    "pred_batch": "learn.get_preds(dl=…)",
+    "purge": "nothing, as nothing has to be purged",
+    "show_results": "learn.interpret()",
+    "split": "layer_groups=[…] where the learner is made",
+}
+"""Names that the course's learners have and a learner here has not, or not each, and what to use."""
+
+
+def _listed_metrics(metrics: Metric | Sequence[Metric]) -> list[Metric]:
+    return listed([metrics] if callable(metrics) else metrics, "metrics", "[accuracy]", TrainingError)
 
 
 def _whole_epochs(epochs: Any) -> int:

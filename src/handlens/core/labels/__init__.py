@@ -1,7 +1,7 @@
 """Labels as a model is trained on them: classes (one or several an item) and numbers."""
 
 from handlens.core.labels.base import LabelList, Loss
-from handlens.core.labels.classes import NO_CLASS, Category, CategoryList, MultiCategoryList
+from handlens.core.labels.classes import NO_CLASS, Category, CategoryList, MultiCategory, MultiCategoryList
 from handlens.core.labels.floats import FloatList
 from handlens.core.labels.kinds import label_class_for, labels_from_state
 
@@ -12,6 +12,7 @@ __all__ = [
     "FloatList",
     "LabelList",
     "Loss",
+    "MultiCategory",
     "MultiCategoryList",
     "label_class_for",
     "labels_from_state",

@@ -41,6 +41,11 @@ class Category(NamedTuple):
         """The name, as the course calls it."""
         return self.name
 
+    @property
+    def data(self) -> Tensor:
+        """The code as a tensor, [], as the course has it."""
+        return torch.tensor(self.code)
+
     def __int__(self) -> int:
         return self.code
 
@@ -49,6 +54,32 @@ class Category(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Category {self.name}"
+
+
+class MultiCategory(list[str]):
+    """The classes of one item: a list of names, which as text stand side by side.
+
+    Args:
+        names: of the classes.
+        data: 1.0 for each class of the labels that the item has, [classes].
+
+    Example:
+        >>> label = MultiCategory(["clear", "water"], torch.tensor([1.0, 0.0, 1.0]))
+        >>> str(label), label == ["clear", "water"], label.data.tolist()
+        ('clear;water', True, [1.0, 0.0, 1.0])
+    """
+
+    def __init__(self, names: Sequence[str], data: Tensor) -> None:
+        super().__init__(names)
+        self.data = data
+
+    @property
+    def obj(self) -> list[str]:
+        """The names, as the course calls them."""
+        return list(self)
+
+    def __str__(self) -> str:
+        return ";".join(map(str, self))
 
 
 class CategoryList(LabelList):
@@ -210,9 +241,11 @@ class MultiCategoryList(LabelList):
     def blank(self, n: int) -> Self:
         return self._filled(n, float("nan"))
 
-    def decode(self, data: Tensor) -> list[list[str]]:
+    def decode(self, data: Tensor) -> list[MultiCategory]:
         classes = self.classes or []
-        return [[name for name, flag in zip(classes, row, strict=True) if flag] for row in data.tolist()]
+        return [
+            MultiCategory([name for name, flag in zip(classes, row.tolist(), strict=True) if flag], row) for row in data
+        ]
 
     def by_target(self, data: Tensor) -> dict[str, Any]:
         """True or False in a column for each class, named after it."""
