@@ -111,6 +111,18 @@ def test_what_is_not_there_is_said(bucket, tmp_path, address, said):
         embed(address, tmp_path / "out", backbone=None)
 
 
+def test_an_address_of_a_list_that_cannot_be_listed_is_never_left_out_for_good(bucket, tmp_path):
+    (tmp_path / "list.txt").write_text("s3://pets/photos\ns3://later/photos\n")
+    source, out = PhotoSource(tmp_path / "list.txt", urls=True), tmp_path / "out"
+    said = r"s3://later/photos cannot be listed .* it\. Nothing is embedded yet: run the same command again once"
+    with pytest.raises(CollectionError, match=said):
+        make_plan(out, source)
+    bucket.create_bucket(Bucket="later")
+    bucket.put_object(Bucket="later", Key="photos/9.jpg", Body=jpeg(9))
+    forget()
+    assert make_plan(out, source).unit(0)["files"][-1] == ["s3://later/photos/9.jpg", ""]
+
+
 def test_a_bucket_is_listed_page_by_page(bucket, monkeypatch):
     """Pages of two keys: each file is given when its page has come, in order and once."""
     kind = fsspec.get_filesystem_class("s3")

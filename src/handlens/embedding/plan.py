@@ -26,7 +26,7 @@ from handlens.io.files import atomic_folder
 from handlens.io.plain_json import read_json
 from handlens.io.problems import reason_of
 from handlens.studio.photo_sources import PhotoSource
-from handlens.studio.photo_sources.addresses import scheme_of
+from handlens.studio.photo_sources.addresses import CLOUD, scheme_of
 from handlens.studio.scanning import natural_order
 
 PLAN = "plan"
@@ -235,6 +235,11 @@ def _files(source: PhotoSource, count: _Count) -> Iterator[tuple[str, str]]:
     named: set[bytes] = set()
     try:
         for found in source.files(count.seen):
+            if found.reason and scheme_of(found.source) in CLOUD:  # a plan without it would be kept
+                raise CollectionError(
+                    f"{found.reason}. Nothing is embedded yet: run the same command again once it can be listed, or "
+                    "take it out of what is given."
+                )
             if _is_first(named, found.source):
                 yield found.source, found.reason
     except CollectionError:
