@@ -229,3 +229,20 @@ def test_names_of_the_course_that_a_learner_has_not() -> None:
     with pytest.raises(AttributeError, match=r"'Learner' object has no attribute 'no_such'$"):
         learn.no_such  # type: ignore[attr-defined]  # noqa: B018
     assert not hasattr(learn, "split")
+
+
+def test_a_model_with_more_outputs_than_classes() -> None:
+    layer = nn.Linear(3, 3)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.copy_(torch.tensor([0.0, 0.0, 1.0]))
+    part = TensorDataset(X, torch.tensor([0, 1, 0, 1, 0, 1]))
+    learn = Learner(DataBunch.create(part, part, bs=2, device="cpu"), layer)
+    refusal = r"a score for each of the 2 classes; this one gives 3, .*end the model in data\.c outputs"
+    with pytest.raises(DataError, match=refusal):
+        learn.interpret().confusion_matrix()
+    with pytest.raises(DataError, match=refusal):
+        learn.predict(torch.zeros(3))
+    with torch.no_grad():
+        layer.bias.copy_(torch.tensor([1.0, 0.0, 0.0]))
+    assert learn.interpret().confusion_matrix().tolist() == [[3, 0], [3, 0]]

@@ -157,7 +157,13 @@ class CategoryList(LabelList):
         return outputs.softmax(-1)
 
     def decide(self, predictions: Tensor) -> Tensor:
-        return predictions.argmax(-1)
+        codes = predictions.argmax(-1)
+        if codes.numel() and int(codes.max()) >= self.c:
+            raise DataError(
+                f"a model has to give a score for each of the {self.c} classes; this one gives "
+                f"{predictions.shape[-1]}, and the highest is that of none: end the model in data.c outputs."
+            )
+        return codes
 
     def answer(self, predictions: Tensor) -> dict[str, Any]:
         """The class, its probability, and that of each class."""
