@@ -227,6 +227,12 @@ def test_the_page_describes_the_model(client: TestClient) -> None:
         assert said in page
 
 
+def test_an_address_that_is_not_there_says_where_those_are_that_are(client: TestClient) -> None:
+    answer = client.post("/predict", json={})
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "There is nothing at this address; /api/docs lists those there are."}
+
+
 def test_strangers_are_refused(client: TestClient, folder: Path) -> None:
     assert client.get("/api/model", headers={"host": "evil.example"}).status_code == 403
     assert client.post("/api/predict", json={}, headers={"origin": "http://evil.example"}).status_code == 403

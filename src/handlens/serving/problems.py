@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -48,6 +49,8 @@ def explain_errors(app: FastAPI, *own: tuple[type[HandlensError], int]) -> None:
             return answer
         if isinstance(error.__cause__, (ValueError, RecursionError)):  # FastAPI could not even look for the JSON
             return _answer(error.status_code, f"The request's body must be JSON in UTF-8: {error.__cause__}.")
+        if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:  # no sentence of ours
+            return _answer(404, "There is nothing at this address; /api/docs lists those there are.")
         return _answer(error.status_code, _sentence(str(error.detail)))
 
     @app.exception_handler(RequestValidationError)
