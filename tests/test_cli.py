@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from concurrent.futures import Future
@@ -279,14 +280,14 @@ def test_predict_writes_a_row_a_photo(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with out.open(newline="") as opened:
         assert [row["path"] for row in csv.DictReader(opened)] == [str(file), str(photos / "gone.png")]
 
-    def stop(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
     before = out.read_bytes()
-    monkeypatch.setattr(Model, "predict_files", stop)
-    code, output = said("predict", "model", str(photos), "--out", str(out))
-    assert (code, "Stopped; nothing is written." in output) == (130, True)
-    assert out.read_bytes() == before
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(ending)
+        monkeypatch.setattr(Model, "predict_files", lambda *_, ending=ending, **__: signal.raise_signal(ending))
+        code, output = said("predict", "model", str(photos), "--out", str(out))
+        assert (code, "Stopped; nothing is written." in output) == (130, True)
+        assert out.read_bytes() == before
+        assert signal.getsignal(ending) is handler
 
 
 def test_predict_replaces_nothing_but_an_earlier_table(table_model: Path, tmp_path: Path) -> None:

@@ -696,7 +696,7 @@ def test_a_driver_that_is_killed_or_stopped_goes_on(tmp_path, here, small):
     paths = write_photos(tmp_path / "photos", 30)
     out = tmp_path / "out"
     arguments = ["embed", *map(str, (tmp_path / "photos", out, "--backbone", "learned", "--processes", "1"))]
-    for ending, returned in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
+    for ending, returned in ((signal.SIGKILL, -9), (signal.SIGTERM, 130)):
         with subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], stderr=subprocess.PIPE, text=True) as process:
             for line in process.stderr:
                 if "of 30 photos" in line and not line.startswith("0 of"):

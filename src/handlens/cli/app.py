@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 import json
 import math
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -48,6 +52,19 @@ def fail(error: HandlensError) -> None:
     """Say what is wrong in red and end with status 1."""
     typer.secho(f"Error: {error}", fg="red", err=True)
     raise typer.Exit(1)
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """A block in which SIGTERM, as clusters and service managers send it, is Ctrl+C: what was begun is cleared away."""
+    if threading.current_thread() is not threading.main_thread():  # no other may say what signals do
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from handlens.cli.app import app, fail
+from handlens.cli.app import app, fail, stopped_by_sigterm
 from handlens.cli.engines import (
     AddressOption,
     EngineName,
@@ -25,6 +25,7 @@ _SHOWN = 5
 
 
 @app.command()
+@stopped_by_sigterm()
 def embed(
     source: Annotated[
         list[str],

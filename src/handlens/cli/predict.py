@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from handlens.cli.app import app, fail
+from handlens.cli.app import app, fail, stopped_by_sigterm
 from handlens.cli.engines import (
     AddressOption,
     EngineName,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@stopped_by_sigterm()
 def predict(
     model: Annotated[Path, typer.Argument(help="The folder of a saved model, from Studio or learn.export().")],
     items: Annotated[
