@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,13 @@ def wrong_imports() -> set[tuple[str, str]]:
 def test_every_room_has_its_place() -> None:
     rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
     assert rooms - {"__init__"} == set.union(*ROOMS)
+
+
+def test_the_table_for_contributors_has_every_room_in_its_place() -> None:
+    table = text_of(PACKAGE.parents[1] / "CONTRIBUTING.md").split("| folder | holds |")[1].split("\n\n")[0]
+    rows = [row.split("|")[1] for row in table.splitlines()[2:]]
+    named = [set(re.findall(r"`(\w+)(?:/|\.py)`", row)) for row in rows]
+    assert named == [rooms for rooms in ROOMS if rooms != {"__main__"}]
 
 
 def test_no_room_imports_one_that_comes_after_it() -> None:
