@@ -17,7 +17,7 @@ from tests.e2e.conftest import Studio
 
 WRONG = {"circle 4.png": "square", "square 4.png": "circle"}
 """Labels that are wrong, so that the model is not sure of everything."""
-SLOW = 1500
+SLOW = 15_000
 """So often a test looks, every 20 ms, for what the page asks of the server."""
 
 
