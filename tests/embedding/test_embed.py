@@ -682,7 +682,7 @@ def follow(before, done, progress, parts):
     def told(now):
         progress(now)
         if now.units:  # it waits for its end, so that it never comes too late
-            time.sleep(60)
+            time.sleep(600)
     real(before, done, told, parts)
 
 driver.follow = follow

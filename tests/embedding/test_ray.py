@@ -100,7 +100,7 @@ class Slow:
     def run(self, number):
         (self.out / "begin").write_text(str(os.getpid()))
         os.replace(self.out / "begin", self.out / "begun")
-        time.sleep(120)
+        time.sleep(600)
         (self.out / "ended").touch()
         return UnitDone(number, 1, 0)
 """
