@@ -41,7 +41,7 @@ from handlens.embedding import (
 from handlens.embedding import progress as progress_of
 from handlens.embedding.attempts import Attempts, UnitPart
 from handlens.embedding.work import EngineJob, UnitDone
-from handlens.errors import BackboneError, Cancelled, CollectionError, ShardError, WeightsError
+from handlens.errors import BackboneError, Cancelled, CollectionError, ShardError, StorageError, WeightsError
 from handlens.scale import ShardSet
 from handlens.scale.manifest import done_file, read_manifest
 from handlens.studio.pictures import read_squares
@@ -440,6 +440,33 @@ def test_the_disk_must_have_room(tmp_path, here, monkeypatch):
         embed(tmp_path / "photos", tmp_path / "out", backbone=None)
 
 
+def test_a_full_disk_for_photos_of_archives_ends_the_run_and_leaves_no_photo_out(tmp_path, here, small, monkeypatch):
+    write_tar(tmp_path / "a.tar", {f"{i}.jpg": jpeg(i) for i in range(5)})
+    embed(tmp_path / "a.tar", tmp_path / "right", backbone=None)
+    room = [3]
+
+    def fdopen(number, mode):
+        file = os.fdopen(number, mode)
+        room[0] -= 1
+        if room[0] < 0:
+            file.write = refuses
+        return file
+
+    def refuses(_data):
+        raise OSError(28, "No space left on device")
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(stage.tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(stage, "os", SimpleNamespace(fdopen=fdopen, unlink=os.unlink))
+    with pytest.raises(StorageError, match=r"handlens-embed-.* could not be written: the disk is full\. Make room"):
+        embed(tmp_path / "a.tar", tmp_path / "out", backbone=None)
+    room[0] = 100
+    assert embed(tmp_path / "a.tar", tmp_path / "out", backbone=None).left_out == 0
+    assert paths_of(tmp_path / "out") == paths_of(tmp_path / "right")
+    assert list(temporary.iterdir()) == []
+
+
 # --------------------------------------------------------------------------------- attempts
 
 
@@ -460,6 +487,22 @@ def test_attempts_find_the_photo_that_kills(tmp_path):
     assert not attempt.deadly(3)
     attempt.end()
     assert not Attempts(tmp_path, 7).careful
+
+
+def test_attempts_that_cannot_be_noted_are_an_error_and_not_the_end_of_the_process(tmp_path, monkeypatch):
+    def refuses(_number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(attempts.os, "fsync", refuses)
+    with pytest.raises(StorageError) as error, attempts.attempt(tmp_path, 7):
+        pass
+    assert str(error.value) == (
+        f"{tmp_path / 'attempts' / '000007'} could not be written: the disk is full. Make room or check the disk."
+    )
+    (tmp_path / "other" / "attempts").parent.mkdir()
+    (tmp_path / "other" / "attempts").touch()
+    with pytest.raises(StorageError, match="attempts could not be written: "):
+        Attempts(tmp_path / "other", 7).begin()
 
 
 def test_attempts_that_get_nowhere_end(tmp_path):

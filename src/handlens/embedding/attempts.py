@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handlens.errors import HandlensError, ShardError
-from handlens.io.problems import reason_of
+from handlens.io.problems import reason_of, reporting_disk_errors
 
 ATTEMPTS = "attempts"
 CAREFUL = 3
@@ -38,6 +38,7 @@ def attempt(out: Path, unit: int) -> Iterator[Attempts]:
 
     Raises:
         ShardError: too many attempts ended for no known reason.
+        StorageError: the disk refused what is noted of an attempt.
     """
     attempts = Attempts(out, unit)
     attempts.begin()
@@ -105,7 +106,8 @@ class Attempts:
                 f"the process at unit {self._unit} ended {blind} times without keeping anything: it was killed or has "
                 f"too little memory. {why}Give each process more memory, or use fewer, and run the same command again."
             )
-        self._file.parent.mkdir(exist_ok=True)
+        with reporting_disk_errors(self._file.parent):
+            self._file.parent.mkdir(exist_ok=True)
         self._add("start")
 
     @property
@@ -150,7 +152,8 @@ class Attempts:
         return Counter(before for before, line in pairs if line == "start" and before.startswith("photo "))
 
     def _add(self, line: str) -> None:
-        with self._file.open("a", encoding="utf-8") as file:
+        # Said, and not the end of the process: what is not noted is not counted, and it would be replaced for ever.
+        with reporting_disk_errors(self._file), self._file.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
             file.flush()
             if not line.startswith("photo"):

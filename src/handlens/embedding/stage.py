@@ -22,7 +22,7 @@ from handlens.embedding.plan import EmbeddingPlan
 from handlens.embedding.trial import ends_its_process
 from handlens.embedding.work import UnitDone
 from handlens.errors import PhotoError, ShardError
-from handlens.io.problems import reason_of
+from handlens.io.problems import reason_of, reporting_disk_errors
 from handlens.scale.manifest import (
     EXTRACTOR,
     SHARDS,
@@ -235,16 +235,19 @@ class Stage:
 
 @contextmanager
 def _as_file(found: Path | bytes) -> Iterator[Path]:
-    """A block in which a photo is in a file."""
+    """A block in which a photo is in a file; StorageError, which is no fault of the photo, if it cannot be written."""
     if isinstance(found, Path):
         yield found
         return
-    with tempfile.NamedTemporaryFile(prefix="handlens-embed-", delete=False) as file:
-        file.write(found)
+    folder = tempfile.gettempdir()
+    with reporting_disk_errors(f"a photo of an archive or bucket, for a moment in {folder},"):
+        number, name = tempfile.mkstemp(prefix="handlens-embed-", dir=folder)
     try:
-        yield Path(file.name)
+        with reporting_disk_errors(name), os.fdopen(number, "wb") as file:
+            file.write(found)
+        yield Path(name)
     finally:
-        os.unlink(file.name)
+        os.unlink(name)
 
 
 def clean(out: Path) -> None:

@@ -21,7 +21,7 @@ from handlens.core.saved import PhotoModel, load_learner
 from handlens.embedding.items import Item, is_there, items_of
 from handlens.embedding.plan import PLAN, EmbeddingPlan
 from handlens.errors import PhotoError, ShardError
-from handlens.io.problems import reason_of
+from handlens.io.problems import reason_of, reporting_disk_errors
 from handlens.predicting.files import ShardPredictions
 from handlens.scale import ShardSet
 from handlens.studio.predictor import Predictor
@@ -202,5 +202,6 @@ def _read(item: Item, place: Path, digest: bytes) -> tuple[Path, str]:
         return place, "it has changed since it was embedded"
     if isinstance(found, Path):
         return found, ""
-    place.write_bytes(data)
+    with reporting_disk_errors(place):
+        place.write_bytes(data)
     return place, ""
