@@ -99,7 +99,13 @@ def test_a_folder_becomes_shards_with_the_features_of_each_photo(tmp_path, here,
     assert (told[-1].left_out, told[-1].seconds_left, told[-1].share) == (4, 0, 1)
     assert said == [f"To embed: 15 photos, about 353 kB in {tmp_path / 'out'}."]
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "out").rglob("*.safetensors")}
-    assert embed(tmp_path / "photos", tmp_path / "out", backbone=None) == found
+    (tmp_path / "photos" / "added.jpg").write_bytes(jpeg(20))
+    said.clear()
+    assert embed(tmp_path / "photos", tmp_path / "out", backbone=None, say=said.append) == found
+    assert said == [
+        f"The files of {tmp_path / 'photos'} were listed when {tmp_path / 'out'} was begun, and are not listed again. "
+        "To embed files that were added since, give another folder."
+    ]
     assert {file: file.stat().st_mtime_ns for file in before} == before
 
 

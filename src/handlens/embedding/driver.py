@@ -17,7 +17,7 @@ from handlens.embedding.attempts import ATTEMPTS, parts
 from handlens.embedding.engines import Engine, check_options, driving, each_done
 from handlens.embedding.items import items_of
 from handlens.embedding.lease import Lease
-from handlens.embedding.plan import PLAN, EmbeddingPlan, PlanFacts, make_plan, without_photos
+from handlens.embedding.plan import PLAN, PLAN_FACTS, EmbeddingPlan, PlanFacts, make_plan, without_photos
 from handlens.embedding.progress import EmbedProgress, follow
 from handlens.embedding.stage import clean
 from handlens.embedding.work import EngineJob
@@ -127,7 +127,10 @@ def embed(
             if found:
                 found(files)
 
+        goes_on = (folder / PLAN / PLAN_FACTS).exists()
         plan = make_plan(folder, photos, found=count)
+        if goes_on:
+            _tell_list(folder, plan.facts, tell)
         clean(folder)
         _forget_missing(folder)
         manifest = manifest or _begun(folder, plan, backbone, network, seed)
@@ -279,6 +282,14 @@ def size(count: float) -> str:
     if count < 1e6:
         return f"{count / 1e3:,.0f} kB"
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
+
+
+def _tell_list(out: Path, facts: PlanFacts, tell: Callable[[str], None]) -> None:
+    """Say that a run that goes on has the files that were there when it began."""
+    tell(
+        f"The files of {', '.join(facts.source)} were listed when {out} was begun, and are not listed again. To embed "
+        "files that were added since, give another folder."
+    )
 
 
 def _tell_cost(out: Path, facts: PlanFacts, manifest: ShardManifest, tell: Callable[[str], None]) -> None:

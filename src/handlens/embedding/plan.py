@@ -29,7 +29,7 @@ from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.photo_sources.addresses import CLOUD, scheme_of
 from handlens.studio.scanning import natural_order
 
-PLAN = "plan"
+PLAN, PLAN_FACTS = "plan", "plan.json"
 A_UNIT = 1000
 """Photos of a unit, where they are files or rows."""
 
@@ -75,7 +75,7 @@ class EmbeddingPlan:
     """
 
     def __init__(self, out: Path) -> None:
-        file = out / PLAN / "plan.json"
+        file = out / PLAN / PLAN_FACTS
         try:
             content = without_checksum(read_json(file), known=_KNOWN)
             self.facts = PlanFacts(**content | {"source": tuple(content["source"])})
@@ -116,7 +116,7 @@ def make_plan(out: Path, source: PhotoSource, *, found: Callable[[int], None] | 
         StorageError: the disk refused.
     """
     given = source.given
-    if (out / PLAN / "plan.json").exists():
+    if (out / PLAN / PLAN_FACTS).exists():
         plan = EmbeddingPlan(out)
         if plan.facts.source != given:
             raise ShardError(
@@ -134,7 +134,7 @@ def make_plan(out: Path, source: PhotoSource, *, found: Callable[[int], None] | 
         if not units.archives and units.photos == units.left_out:
             raise without_photos(given, units.left_out, units.reasons)
         facts = PlanFacts(given, units.count, units.photos, units.bytes, units.archives)
-        (folder / "plan.json").write_text(json.dumps(with_checksum(asdict(facts))), encoding="utf-8")
+        (folder / PLAN_FACTS).write_text(json.dumps(with_checksum(asdict(facts))), encoding="utf-8")
     return EmbeddingPlan(out)
 
 
