@@ -334,6 +334,29 @@ def test_a_shard_that_is_damaged_before_its_unit_is_done_is_said(tmp_path, here,
         assert len(paths_of(tmp_path / "out")) == 5
 
 
+def test_a_shard_that_is_cut_short_or_missing_later_is_made_again(tmp_path, here, small):
+    paths = write_photos(tmp_path / "photos", 12)
+    found = embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+    assert [shard.name[4:] for shard in found.shards[:4]] == [
+        f"{name}.safetensors" for name in ("000000-0000000", "000000-0000002", "000000-0000004", "000001-0000000")
+    ]
+    files = [tmp_path / "out" / "shards" / shard.name for shard in found.shards]
+    os.truncate(files[0], 1000)
+    os.truncate(files[1], 0)
+    files[3].unlink()
+    kept = {file: file.stat().st_mtime_ns for file in (files[2], *files[4:])}
+    said = []
+    again = embed(tmp_path / "photos", tmp_path / "out", backbone=None, say=said.append)
+    assert said[1:] == [
+        f"{files[0]} is missing or has another size than when it was written; it is made again.",
+        f"{files[3]} is missing or has another size than when it was written; it is made again.",
+        f"To embed: 10 photos, about 235 kB in {tmp_path / 'out'}.",
+    ]
+    assert again == found
+    assert paths_of(tmp_path / "out") == paths
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept
+
+
 def test_two_processes_at_one_unit_keep_each_photo_once(tmp_path, here, small, monkeypatch):
     """Another process, which takes photos one by one, is ahead of this one at the same unit."""
     paths = write_photos(tmp_path / "photos", 5)

@@ -23,7 +23,7 @@ from handlens.embedding.stage import clean
 from handlens.embedding.work import EngineJob
 from handlens.errors import Cancelled, PhotoError, ShardError
 from handlens.io.manifests import MANIFEST
-from handlens.io.problems import reason_of
+from handlens.io.problems import reason_of, reporting_disk_errors
 from handlens.scale import ShardSet
 from handlens.scale.manifest import (
     DONE,
@@ -132,7 +132,7 @@ def embed(
         if goes_on:
             _tell_list(folder, plan.facts, tell)
         clean(folder)
-        _forget_missing(folder)
+        _forget_missing(folder, tell)
         manifest = manifest or _begun(folder, plan, backbone, network, seed)
         waiting = sorted(set(range(plan.facts.units)) - set(done_units(folder)))
         if waiting:
@@ -213,11 +213,18 @@ def _hash(backbone: str, weights: Path) -> str:
     return tensors_hash(backbone_extractor(backbone, weights=weights).tensors())
 
 
-def _forget_missing(out: Path) -> None:
-    """Let units be done again whose shards are missing or have another size."""
+def _forget_missing(out: Path, tell: Callable[[str], None]) -> None:
+    """Let units be done again whose shards are missing or have another size; what is left of those is removed."""
     for unit in done_units(out):
-        if any(_size_of(out / SHARDS / shard.name) != shard.bytes for shard in read_done(out, unit) or []):
-            done_file(out, unit).unlink(missing_ok=True)
+        shards = read_done(out, unit) or []
+        wrong = [file for shard in shards if _size_of(file := out / SHARDS / shard.name) != shard.bytes]
+        if not wrong:
+            continue
+        done_file(out, unit).unlink(missing_ok=True)
+        for file in wrong:
+            with reporting_disk_errors(file):
+                file.unlink(missing_ok=True)
+        tell(f"{wrong[0]} is missing or has another size than when it was written; it is made again.")
 
 
 def _size_of(file: Path) -> int | None:
