@@ -139,6 +139,16 @@ def test_a_bucket_is_listed_page_by_page(bucket, monkeypatch):
     assert {one.source for one in at_address("s3://pets")} >= {one for one, _, _ in found}
 
 
+def test_several_addresses_that_are_not_asked_for_say_how_to(bucket, tmp_path):
+    with pytest.raises(CollectionError) as error:
+        embed(["s3://pets/photos", "s3://pets/more"], tmp_path / "out", backbone=None)
+    assert str(error.value) == (
+        "s3://pets/photos is an address, and nothing is downloaded unless it is asked for, by PhotoSource(…, urls=True) "
+        "or --urls. Nothing is embedded yet: ask for it, or take it out of what is given."
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_bucket_that_cannot_be_reached_is_said(bucket, tmp_path, monkeypatch):
     make_plan(tmp_path / "out", PhotoSource("s3://pets/photos"))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
