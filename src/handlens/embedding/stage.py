@@ -235,7 +235,7 @@ class Stage:
 
 @contextmanager
 def _as_file(found: Path | bytes) -> Iterator[Path]:
-    """A block in which a photo is in a file; StorageError, which is no fault of the photo, if it cannot be written."""
+    """A block in which a photo is in a file; if that cannot be written, StorageError: the photo is not to blame."""
     if isinstance(found, Path):
         yield found
         return
