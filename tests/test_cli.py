@@ -280,14 +280,19 @@ def test_predict_writes_a_row_a_photo(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with out.open(newline="") as opened:
         assert [row["path"] for row in csv.DictReader(opened)] == [str(file), str(photos / "gone.png")]
 
-    before = out.read_bytes()
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        handler = signal.getsignal(ending)
-        monkeypatch.setattr(Model, "predict_files", lambda *_, ending=ending, **__: signal.raise_signal(ending))
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    def terminate(*_: Any, **__: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    before, handler = out.read_bytes(), signal.getsignal(signal.SIGTERM)
+    for ending in (interrupt, terminate):
+        monkeypatch.setattr(Model, "predict_files", ending)
         code, output = said("predict", "model", str(photos), "--out", str(out))
         assert (code, "Stopped; nothing is written." in output) == (130, True)
         assert out.read_bytes() == before
-        assert signal.getsignal(ending) is handler
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
 def test_predict_replaces_nothing_but_an_earlier_table(table_model: Path, tmp_path: Path) -> None:
