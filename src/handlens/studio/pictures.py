@@ -78,8 +78,7 @@ def thumbnail(image: Image.Image, side: int = 256) -> bytes:
 
 def tile(image: Image.Image, side: int = 64) -> NDArray[np.uint8]:
     """The whole picture squeezed to uint8 [side, side, 3], for the map, which draws it in its own aspect ratio."""
-    # Mostly averages of whole blocks of pixels, in half the time of a filter over all of them.
-    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=1.0))
+    return square(image, side)
 
 
 def square(image: Image.Image, size: int) -> NDArray[np.uint8]:
