@@ -327,3 +327,12 @@ def test_squares_are_antialiased() -> None:
     stripes = np.zeros((64, 64, 3), dtype=np.uint8)
     stripes[:, ::2] = 255
     assert abs(int(square(Image.fromarray(stripes), 8).astype(int).mean()) - 127) <= 1
+
+
+@pytest.mark.parametrize("share", [0.9, 0.75, 0.6, 0.5])
+def test_a_copy_of_another_size_has_nearly_the_same_tile(share: float) -> None:
+    """Duplicates are found by tiles: averages of whole blocks of pixels would be 4 to 13 levels of 255 apart."""
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    picture = Image.fromarray(pixels).resize((256, 192), Image.Resampling.BICUBIC)
+    copy = picture.resize((round(256 * share), round(192 * share)), Image.Resampling.BICUBIC)
+    assert np.abs(tile(picture).astype(int) - tile(copy).astype(int)).mean() < 3
