@@ -121,34 +121,36 @@ def test_a_batch_by_keys_alone(studio, page: Page, hand, shoot, watch) -> None:
     hand(page).wait_prepared()
     page.keyboard.press("j")
     person = Labeller(page)
-    for place in range(1, 5):
+    place = 1
+    while place < 5 or not all(map(person.key, set(person.kinds))):  # which photos are suggested first depends on luck
         person.name(place)
+        place += 1
     shoot(page, "01-name")
 
     # A key that is held down names one photo.
-    at = person.wait(5)
+    at = person.wait(place)
     key = person.key(person.kinds[at]) or ""
     for _ in range(5):
         page.keyboard.down(key)
     page.keyboard.up(key)
-    person.wait(6)
+    person.wait(place + 1)
     # Back and forth.
     page.keyboard.press("ArrowLeft")
-    assert person.wait(5) == at
+    assert person.wait(place) == at
     page.keyboard.press(key)
 
     # The server is gone between two keys: what is answered is kept, said, and sent again.
     page.route("**/labels/assign*", lambda route: route.abort())
-    person.name(6)
-    person.name(7)
+    person.name(place + 1)
+    person.name(place + 2)
     expect(person.dialog.get_by_role("alert")).to_contain_text("2 answers are not saved yet; you can go on")
     shoot(page, "02-not-saved")
     page.unroute("**/labels/assign*")
     person.dialog.get_by_role("button", name="Try again").press("Enter")
     expect(person.dialog.get_by_role("alert")).to_have_count(0)
     watch.expect("labels/assign")
-    for place in range(8, 25):
-        person.name(place)
+    for later in range(place + 3, 25):
+        person.name(later)
 
     # One key trains and suggests; now those that look alike are confirmed together.
     result = person.dialog.get_by_role("group", name="Result")

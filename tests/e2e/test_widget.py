@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -126,10 +127,15 @@ def page(browser: Browser) -> Iterator[Page]:
 def run_cell(page: Page, number: int) -> None:
     """Run a cell of the notebook, and wait until its number is there."""
     cell = page.locator(".jp-Notebook .jp-Cell").nth(number)
-    cell.locator(".jp-InputArea-editor").click()
-    expect(cell).to_have_class(re.compile("jp-mod-active"))
-    page.get_by_role("button", name="Run this cell and advance").click()  # keys may be lost while the page starts
-    expect(cell.locator(".jp-InputArea-prompt")).to_have_text(f"[{number + 1}]:")
+    prompt = cell.locator(".jp-InputArea-prompt")
+    for _ in range(5):  # a click may be lost while the page starts, as keys may; else it is seen at once, as [*]
+        cell.locator(".jp-InputArea-editor").click()
+        expect(cell).to_have_class(re.compile("jp-mod-active"))
+        page.get_by_role("button", name="Run this cell and advance").click()
+        with contextlib.suppress(AssertionError):
+            expect(prompt).to_have_text(re.compile(r"\[(\*|\d+)\]:"), timeout=60_000)
+            break
+    expect(prompt).to_have_text(f"[{number + 1}]:")
 
 
 def drag(page: Page, *through: tuple[float, float]) -> float:
