@@ -144,7 +144,7 @@ def test_several_addresses_that_are_not_asked_for_say_how_to(bucket, tmp_path):
         embed(["s3://pets/photos", "s3://pets/more"], tmp_path / "out", backbone=None)
     assert str(error.value) == (
         "s3://pets/photos is an address, and nothing is downloaded unless it is asked for, by PhotoSource(…, "
-        "urls=True) or --urls. Nothing is embedded yet: ask for it, or take it out of what is given."
+        "urls=True) or --urls. Nothing is embedded yet: add --urls, or take it out of what is given."
     )
     assert not (tmp_path / "out").exists()
 

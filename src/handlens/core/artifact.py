@@ -196,7 +196,7 @@ def load_weights(model: nn.Module, folder: Path | str, orders: Orders | None = N
         if sorted(map(str, then)) == sorted(now):
             raise WeightsError(
                 f"{folder} was saved with the {what} in another order, {_first(then)}; here they are {_first(now)}: "
-                "each prediction would be called by another's name. Make the data with them in that order."
+                "each would be taken for another one. Make the data with them in that order."
             )
     try:
         model.load_state_dict(tensors)

@@ -236,7 +236,7 @@ def _files(source: PhotoSource, count: _Count) -> Iterator[tuple[str, str]]:
     try:
         for found in source.files(count.seen):
             if found.reason and scheme_of(found.source) in CLOUD:  # a plan without it would be kept
-                wanted = "run the same command again once it can be listed" if source.urls else "ask for it"
+                wanted = "run the same command again once it can be listed" if source.urls else "add --urls"
                 raise CollectionError(
                     f"{found.reason}. Nothing is embedded yet: {wanted}, or take it out of what is given."
                 )

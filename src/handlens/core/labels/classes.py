@@ -161,7 +161,7 @@ class CategoryList(LabelList):
         if codes.numel() and int(codes.max()) >= self.c:
             raise DataError(
                 f"a model has to give a score for each of the {self.c} classes; this one gives "
-                f"{predictions.shape[-1]}, and the highest is that of none: end the model in data.c outputs."
+                f"{predictions.shape[-1]}, and the highest belongs to no class: end the model in data.c outputs."
             )
         return codes
 
